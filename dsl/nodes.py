@@ -1,0 +1,356 @@
+"""An explanation as a value: the abstract syntax of the language, frozen and in normal form by construction.
+
+Two texts that differ only in the order of a list or of the operands of `or` parse to equal values: constructors fold
+case where case carries no meaning, sort, drop repeats and flatten. So equality of values is the syntactic equivalence
+that debates merge by, and rendering a value gives its one canonical text.
+
+Nothing here knows how a construct is written (`grammar.lark`, `render.py`) or what it means (`evaluate.py`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Literal, TypeVar, get_args
+
+CONTEXT_WINDOW = 32
+"""Tokens that `in the context of` looks back over, and that `in text about` counts words in."""
+
+WEAK, STRONG = 0.3, 1.0
+"""Levels, as shares of the feature's maximum, of `weakly on` and of `strongly on` (and of no mark at all)."""
+
+Part = Literal["starting with", "ending with", "containing"]
+ClassName = Literal[
+    "digits", "capitalised words", "upper-case words", "punctuation", "newlines", "names", "pronouns", "articles",
+    "prepositions", "conjunctions", "auxiliary verbs", "number words", "question words", "negations",
+    "quotation marks", "brackets",
+]  # fmt: skip
+BoundaryName = Literal["the start of a sentence", "the end of a sentence"]
+Enclosure = Literal["quotation marks", "brackets"]
+T = TypeVar("T")
+
+
+def _sorted_set(values: Iterable[str]) -> tuple[str, ...]:
+    unique = tuple(sorted(set(values)))
+    if not unique or "" in unique:
+        raise ValueError("a list of strings needs at least one string, and none of them empty")
+    return unique
+
+
+def fold(word: str) -> str:
+    """Words are compared ignoring case: `fold("Straße") == "strasse"`."""
+    return word.casefold()
+
+
+def is_word_character(character: str) -> bool:
+    """Letters, marks and numbers of any script, and bytes that are no character yet (part of one, most often)."""
+    return unicodedata.category(character)[0] in "LMN" or "\udc80" <= character <= "\udcff"
+
+
+def is_word(text: str) -> bool:
+    """Whether `text` is one word: word characters, with apostrophes between them (`don't`)."""
+    return all(piece and all(map(is_word_character, piece)) for piece in text.replace("\u2019", "'").split("'"))
+
+
+def _word(text: str) -> str:
+    folded = fold(text.replace("\u2019", "'"))
+    if not is_word(folded):
+        raise ValueError(f'"{text}" is not one word: use letters, digits and inner apostrophes, without spaces')
+    return folded
+
+
+def _words(texts: Iterable[str]) -> tuple[str, ...]:
+    return _sorted_set(_word(text) for text in texts)
+
+
+def _set(node: object, **values: object) -> None:
+    """Normalise fields of a frozen node from its `__post_init__`."""
+    for name, value in values.items():
+        object.__setattr__(node, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """`the token " x"`, `the tokens " x", " y"`: the token's text is exactly one of these, leading space included."""
+
+    strings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _set(self, strings=_sorted_set(self.strings))
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`the word "x"`, `the words "x", "y"`: one of these words ends here, ignoring case."""
+
+    words: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _set(self, words=_words(self.words))
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """`the phrase "x y"`: these words, in this order, end here."""
+
+    words: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.words) < 2:
+            raise ValueError("a phrase needs at least two words; for one use `the word`")
+        _set(self, words=tuple(_word(word) for word in self.words))
+
+
+@dataclass(frozen=True, slots=True)
+class FormsOf:
+    """`any form of "run" ["ran", "run", ...]`: an inflection of the word ends here."""
+
+    word: str
+    forms: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _set(self, word=_word(self.word), forms=_words(self.forms))
+
+
+@dataclass(frozen=True, slots=True)
+class WordsLike:
+    """`words like "red" ["crimson", "red", ...]`: a word of the semantic field ends here."""
+
+    word: str
+    words: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _set(self, word=_word(self.word), words=_words(self.words))
+
+
+@dataclass(frozen=True, slots=True)
+class TokensWith:
+    """`tokens starting with "x"`, `tokens ending with "x"`, `tokens containing "x"`: on the token's text."""
+
+    part: Part
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.part not in get_args(Part) or not self.text:
+            raise ValueError(f"tokens {self.part} needs a string that is not empty")
+
+
+@dataclass(frozen=True, slots=True)
+class TokensMatching:
+    """`tokens matching /regex/`: the RE2 regular expression is found somewhere in the token's text."""
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        if not self.pattern:
+            raise ValueError("tokens matching needs a regular expression that is not empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """`digits`, `names`, ...: a token, or a word that ends here, of a fixed enumerated class."""
+
+    name: ClassName
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(ClassName):
+            raise ValueError(f"no class is named {self.name!r}; there are {', '.join(get_args(ClassName))}")
+
+
+@dataclass(frozen=True, slots=True)
+class AnyToken:
+    """`any token`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """`the first token`, `tokens 1 to 4`: counted from 1 after the beginning-of-text; never where that is unknown."""
+
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first <= self.last:
+            raise ValueError(f"tokens {self.first} to {self.last} is no range: positions count upwards from 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """`the start of a sentence`, `the end of a sentence`."""
+
+    name: BoundaryName
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedToken:
+    """`a repeated token`: the same token occurred before in this text."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedBefore:
+    """`a token that followed "x" before`: earlier in this text, this same token came right after the token x."""
+
+    token: str
+
+    def __post_init__(self) -> None:
+        if not self.token:
+            raise ValueError("a token that followed ... before needs a string that is not empty")
+
+
+@dataclass(frozen=True, slots=True)
+class RightAfter:
+    """`P right after Q`: Q holds at the token before."""
+
+    anchor: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """`P within N tokens after Q`: Q holds at one of the N tokens before; with N = 32, `P in the context of Q`."""
+
+    anchor: Expression
+    distance: int = CONTEXT_WINDOW
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.distance <= 99:
+            raise ValueError(f"within {self.distance} tokens: the distance runs from 1 to 99")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """`P in text about "cooking" ["bake", "oven", ...]`: two distinct words of the list ended in the last 32 tokens."""
+
+    topic: str
+    words: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _set(self, topic=" ".join(_word(word) for word in self.topic.split()), words=_words(self.words))
+        if not self.topic:
+            raise ValueError("in text about needs a topic")
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """`P inside quotation marks`, `P inside brackets`: some character of the token lies between the marks."""
+
+    enclosure: Enclosure
+
+
+Modifier = RightAfter | Within | About | Inside
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A phrase and what must also be true of the text before it. Modifiers are a set: their order means nothing."""
+
+    phrase: Expression
+    modifiers: tuple[Modifier, ...]
+
+    def __post_init__(self) -> None:
+        phrase, modifiers = self.phrase, self.modifiers
+        if isinstance(phrase, Clause):
+            phrase, modifiers = phrase.phrase, phrase.modifiers + modifiers
+        if not modifiers:
+            raise ValueError("a clause needs a modifier; without one use the phrase itself")
+        _set(self, phrase=phrase, modifiers=_ordered(modifiers))
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`not P`."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """`P and Q`. At least two operands, flat, sorted, distinct: make one with `conjunction`."""
+
+    operands: tuple[Expression, ...]
+
+    def __post_init__(self) -> None:
+        _check_operands(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """`P or Q`. At least two operands, flat, sorted, distinct: make one with `union`."""
+
+    operands: tuple[Expression, ...]
+
+    def __post_init__(self) -> None:
+        _check_operands(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Except:
+    """`P except Q`: P holds and Q does not."""
+
+    kept: Expression
+    removed: Expression
+
+
+Atom = (
+    Tokens | Words | Phrase | FormsOf | WordsLike | TokensWith | TokensMatching | Class | AnyToken | Positions
+    | Boundary | RepeatedToken | FollowedBefore
+)  # fmt: skip
+Expression = Atom | Clause | Not | And | Or | Except
+Node = Expression | Modifier
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`activates on P`, with levels (`strongly on P; weakly on Q`) and an output side (`; promotes "x"`).
+
+    >>> Explanation(Clause(Tokens((" pizza",)), (Within(Words(("crust",))),))).strong
+    Clause(phrase=Tokens(strings=(' pizza',)), modifiers=(Within(anchor=Words(words=('crust',)), distance=32),))
+    """
+
+    strong: Expression | None
+    weak: Expression | None = None
+    promotes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.strong is None and self.weak is None:
+            raise ValueError("an explanation says what the feature activates on")
+        if self.promotes:
+            _set(self, promotes=_sorted_set(self.promotes))
+
+
+def conjunction(*operands: Expression) -> Expression:
+    """P and Q and ..., flattened; of one operand, that operand."""
+    flat = _flatten(And, operands)
+    return flat[0] if len(flat) == 1 else And(flat)
+
+
+def union(*operands: Expression) -> Expression:
+    """P or Q or ..., flattened; of one operand, that operand."""
+    flat = _flatten(Or, operands)
+    return flat[0] if len(flat) == 1 else Or(flat)
+
+
+def sort_key(node: object) -> tuple[object, ...]:
+    """A total order on nodes: by construct, then by content. Sort keys of any two nodes compare."""
+    if is_dataclass(node):
+        inner = tuple(sort_key(getattr(node, field.name)) for field in fields(node))
+        return (type(node).__name__, *inner)
+    if isinstance(node, tuple):
+        return ("tuple", len(node), *(sort_key(item) for item in node))
+    return ("", f"{node:08d}" if isinstance(node, int) else str(node))
+
+
+def _ordered(nodes: Iterable[T]) -> tuple[T, ...]:
+    return tuple(sorted(dict.fromkeys(nodes), key=sort_key))
+
+
+def _flatten(kind: type[And] | type[Or], operands: Iterable[Expression]) -> tuple[Expression, ...]:
+    flat: list[Expression] = []
+    for operand in operands:
+        flat.extend(operand.operands if isinstance(operand, kind) else (operand,))
+    return _ordered(flat)
+
+
+def _check_operands(node: And | Or) -> None:
+    if len(node.operands) < 2 or node.operands != _flatten(type(node), node.operands):
+        raise ValueError(f"operands of {type(node).__name__} must be two or more, flat, sorted and distinct")

@@ -1,0 +1,84 @@
+"""What probes ask of the model whose feature is explained. All token ids exclude the beginning-of-text token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from dsl.batch import Vocabulary
+
+TokenIds = tuple[int, ...]
+
+
+class SubjectModel(Protocol):
+    """The main door: contexts in, activations of chosen features out."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The text of every token id."""
+        ...
+
+    @property
+    def prefix(self) -> TokenIds:
+        """What the model reads before every context: the beginning-of-text token, or nothing."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest context it accepts, prefix not counted."""
+        ...
+
+    def tokenize(self, text: str) -> TokenIds:
+        """Token ids of a text, prefix not included."""
+        ...
+
+    def activations(
+        self, contexts: Sequence[TokenIds], features: Sequence[int], *, batch_size: int | None = None
+    ) -> list[Float[np.ndarray, "ctx features"]]:
+        """Activations of the features at every token of every context, in the order given.
+
+        The numbers do not depend on what shares a batch, within the model's stated tolerance; `batch_size=1` is how
+        counterexamples are confirmed. An empty context gives an array of shape (0, features).
+        """
+        ...
+
+
+@runtime_checkable
+class Preactivations(Protocol):
+    """What a top-k dictionary cut: pre-activations, and their rank among all features (0 = highest)."""
+
+    def preactivations(
+        self, contexts: Sequence[TokenIds], features: Sequence[int]
+    ) -> list[tuple[Float[np.ndarray, "ctx features"], Float[np.ndarray, "ctx features"]]]: ...
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """How natural the model finds a text."""
+
+    def log_likelihood(self, contexts: Sequence[TokenIds]) -> Float[np.ndarray, " contexts"]:
+        """Mean log-probability a token, in nats; NaN for an empty context."""
+        ...
+
+
+@runtime_checkable
+class Neighbours(Protocol):
+    """Features whose decoder directions are close."""
+
+    def neighbours(self, feature: int, count: int) -> tuple[tuple[int, float], ...]:
+        """The features of highest decoder cosine and that cosine, highest first, the feature itself left out."""
+        ...
+
+
+@runtime_checkable
+class Infiller(Protocol):
+    """A masked language model over the subject's own tokens."""
+
+    def infill(
+        self, contexts: Sequence[TokenIds], positions: Sequence[int], count: int
+    ) -> list[tuple[tuple[int, float], ...]]:
+        """For each context with its one position masked: the likeliest token ids there and their probabilities."""
+        ...
