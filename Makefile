@@ -1,0 +1,37 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export HF_HUB_OFFLINE = 1
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: demo test lint test-slow test-gpu clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)  ## explain features of the embedded model and write out/demo/index.html
+	$(BIN)/autointerp demo --out out/demo
+
+test: $(READY) lint  ## everything that a change must pass, without a GPU
+	$(BIN)/python -m pytest -n auto -m "not slow and not gpu"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-slow: $(READY)  ## the laws at full size, and whole runs on other models
+	$(BIN)/python -m pytest -n auto -m slow
+
+test-gpu: $(READY)  ## what needs a CUDA device
+	$(BIN)/python -m pytest -m gpu
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit("autointerp needs Python 3.11, 3.12 or 3.13, and %s is %d.%d: run make PYTHON=/path/to/python3.12" % (sys.executable, *v))'
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) out
