@@ -9,16 +9,25 @@ Nothing here knows how a construct is written (`grammar.lark`, `render.py`) or w
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Literal, TypeVar, get_args
+
+import re2
 
 CONTEXT_WINDOW = 32
 """Tokens that `in the context of` looks back over, and that `in text about` counts words in."""
 
 WEAK, STRONG = 0.3, 1.0
 """Levels, as shares of the feature's maximum, of `weakly on` and of `strongly on` (and of no mark at all)."""
+
+MAX_DEPTH = 32
+"""How deep expressions may nest in an explanation, and parentheses in its text."""
+
+MAX_POSITION = 999_999
+"""The last position that `tokens 1 to 4` can name."""
 
 Part = Literal["starting with", "ending with", "containing"]
 ClassName = Literal[
@@ -29,6 +38,18 @@ ClassName = Literal[
 BoundaryName = Literal["the start of a sentence", "the end of a sentence"]
 Enclosure = Literal["quotation marks", "brackets"]
 T = TypeVar("T")
+
+
+def string(text: str) -> str:
+    """The text of a token: not empty, bytes that are not UTF-8 as lone surrogates, bytes that are as characters."""
+    if not text:
+        raise ValueError("a string may not be empty")
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{text!a} holds half a character, which no text has") from error
 
 
 def _sorted_set(values: Iterable[str]) -> tuple[str, ...]:
@@ -54,10 +75,42 @@ def is_word(text: str) -> bool:
 
 
 def _word(text: str) -> str:
-    folded = fold(text.replace("\u2019", "'"))
+    folded = fold(string(text).replace("\u2019", "'")) if text else ""
     if not is_word(folded):
         raise ValueError(f'"{text}" is not one word: use letters, digits and inner apostrophes, without spaces')
     return folded
+
+
+_CONTROL = frozenset(("Cc", "Zl", "Zp"))
+
+
+def is_control(character: str) -> bool:
+    """Whether it would break a line or vanish in print: such characters are always written as escapes."""
+    return unicodedata.category(character) in _CONTROL
+
+
+def _pattern(pattern: str) -> str:
+    """A valid RE2 pattern that fits on a line: slashes plain, control characters as escapes."""
+    if not pattern:
+        raise ValueError("a regular expression may not be empty")
+    if "\\Q" in re.findall(r"\\.", pattern, re.DOTALL):
+        raise ValueError(r"regular expressions here have no \Q: escape the characters one by one")
+    spelt = re.sub(r"\\?(.)", _plain, pattern, flags=re.DOTALL)
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(spelt, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        detail = error.args[0].decode("utf-8", "replace") if isinstance(error, re2.error) else "half a character"
+        raise ValueError(f"not a regular expression of RE2: {detail}") from error
+    return spelt
+
+
+def _plain(found: re.Match[str]) -> str:
+    character = found[1]
+    if is_control(character):
+        return rf"\x{{{ord(character):x}}}"
+    return character if character == "/" else found[0]
 
 
 def _words(texts: Iterable[str]) -> tuple[str, ...]:
@@ -77,7 +130,7 @@ class Tokens:
     strings: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _set(self, strings=_sorted_set(self.strings))
+        _set(self, strings=_sorted_set(map(string, self.strings)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +185,9 @@ class TokensWith:
     text: str
 
     def __post_init__(self) -> None:
-        if self.part not in get_args(Part) or not self.text:
-            raise ValueError(f"tokens {self.part} needs a string that is not empty")
+        if self.part not in get_args(Part):
+            raise ValueError(f"tokens {self.part}: there are only tokens {', '.join(get_args(Part))}")
+        _set(self, text=string(self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +197,7 @@ class TokensMatching:
     pattern: str
 
     def __post_init__(self) -> None:
-        if not self.pattern:
-            raise ValueError("tokens matching needs a regular expression that is not empty")
+        _set(self, pattern=_pattern(self.pattern))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +226,8 @@ class Positions:
     def __post_init__(self) -> None:
         if not 1 <= self.first <= self.last:
             raise ValueError(f"tokens {self.first} to {self.last} is no range: positions count upwards from 1")
+        if self.last > MAX_POSITION:
+            raise ValueError(f"position {self.last} is beyond {MAX_POSITION}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +249,7 @@ class FollowedBefore:
     token: str
 
     def __post_init__(self) -> None:
-        if not self.token:
-            raise ValueError("a token that followed ... before needs a string that is not empty")
+        _set(self, token=string(self.token))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +302,13 @@ class Clause:
     modifiers: tuple[Modifier, ...]
 
     def __post_init__(self) -> None:
-        phrase, modifiers = self.phrase, self.modifiers
-        if isinstance(phrase, Clause):
-            phrase, modifiers = phrase.phrase, phrase.modifiers + modifiers
+        modifiers = self.modifiers
         if not modifiers:
             raise ValueError("a clause needs a modifier; without one use the phrase itself")
-        _set(self, phrase=phrase, modifiers=_ordered(modifiers))
+        if isinstance(self.phrase, Clause):
+            modifiers = self.phrase.modifiers + modifiers
+            _set(self, phrase=self.phrase.phrase)
+        _set(self, modifiers=_ordered(modifiers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +370,9 @@ class Explanation:
         if self.strong is None and self.weak is None:
             raise ValueError("an explanation says what the feature activates on")
         if self.promotes:
-            _set(self, promotes=_sorted_set(self.promotes))
+            _set(self, promotes=_sorted_set(map(string, self.promotes)))
+        if max(depth(level) for level in (self.strong, self.weak) if level is not None) > MAX_DEPTH:
+            raise ValueError(f"expressions nest more than {MAX_DEPTH} deep")
 
 
 def conjunction(*operands: Expression) -> Expression:
@@ -328,6 +385,29 @@ def union(*operands: Expression) -> Expression:
     """P or Q or ..., flattened; of one operand, that operand."""
     flat = _flatten(Or, operands)
     return flat[0] if len(flat) == 1 else Or(flat)
+
+
+def depth(expression: Expression) -> int:
+    """How deep expressions nest: 1 for an atom; a clause is one deeper than its phrase and its anchors."""
+    level, count = [expression], 0
+    while level and count <= MAX_DEPTH:  # level by level, so that no nesting exhausts the stack
+        level, count = [child for parent in level for child in children(parent)], count + 1
+    return count
+
+
+def children(expression: Expression) -> tuple[Expression, ...]:
+    """The expressions that an expression is made of directly: operands, a clause's phrase and its anchors."""
+    match expression:
+        case Clause(phrase, modifiers):
+            return (phrase, *(each.anchor for each in modifiers if isinstance(each, RightAfter | Within)))
+        case Not(operand):
+            return (operand,)
+        case And(operands) | Or(operands):
+            return operands
+        case Except(kept, removed):
+            return (kept, removed)
+        case _:
+            return ()
 
 
 def sort_key(node: object) -> tuple[object, ...]:
