@@ -1,0 +1,200 @@
+"""The command line. Each command parses its options, calls one function of the floors below, and prints the result.
+
+Imports of torch and transformers wait inside the commands: `autointerp check` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from autointerp import terminal
+from autointerp.options import CorpusOptions, RunOptions
+from dsl.errors import ExplanationError, InputError
+
+app = typer.Typer(
+    name="autointerp",
+    help="Executable explanations of sparse-autoencoder features: debated, attacked, and scored on held-out text.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+demo_app = typer.Typer(help="Explain features of the embedded model, or rebuild it.", invoke_without_command=True)
+app.add_typer(demo_app, name="demo")
+
+Text = Annotated[str, typer.Argument(metavar="EXPLANATION", help="an explanation in the language")]
+OptionalText = Annotated[str | None, typer.Argument(metavar="EXPLANATION", help="an explanation in the language")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON object a line on stdout")]
+Seed = Annotated[int, typer.Option(help="decides every random choice; the same seed gives the same bytes")]
+Records = Annotated[Path, typer.Option("--records", metavar="FILE", help="feature records, one JSON object a line")]
+Model = Annotated[str | None, typer.Option("--model", metavar="DIR", help="model folder (Hugging Face format)")]
+Dictionary = Annotated[Path | None, typer.Option("--sae", metavar="DIR", help="dictionary folder (SAELens format)")]
+Corpus = Annotated[Path | None, typer.Option("--corpus", metavar="FILE", help="text: .txt, .jsonl or .jsonl.gz")]
+MaskedModel = Annotated[Path | None, typer.Option("--mlm", metavar="DIR", help="masked LM for context edits")]
+StoreFolder = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="where activations are kept")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder for the page and the results")]
+Count = Annotated[int, typer.Option("--features", metavar="N", min=1, help="how many live features, drawn by the seed")]
+Named = Annotated[list[str] | None, typer.Option("--feature", metavar="ID", help="hookpoint/index; may be repeated")]
+Debaters = Annotated[list[str] | None, typer.Option("--debater", metavar="SPEC", help="search[:STRATEGY] or text:FILE")]
+Judge = Annotated[str, typer.Option("--judge", metavar="SPEC", help="builtin")]
+Probes = Annotated[int, typer.Option("--probe-tokens", min=0, help="budget of one attack, in tokens of the subject")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes; results do not depend on it")]
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(terminal.exit_code_of(_run))
+
+
+def _run() -> None:
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.Abort as abort:
+        raise KeyboardInterrupt from abort
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+
+
+@app.command()
+def check(
+    text: OptionalText = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="check one explanation a line")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the canonical text of an explanation, or say where it breaks and what would stand there (exit 2)."""
+    from autointerp.checking import check_all, lines_of
+
+    if (text is None) == (file is None):
+        raise InputError("give one explanation, or --file FILE with one a line")
+    failures = check_all([text] if text is not None else lines_of(file), as_json=as_json, numbered=file is not None)
+    if failures:
+        sys.exit(ExplanationError.exit_code)
+
+
+@app.command()
+def predict(text: Text, records: Records, as_json: Json = False) -> None:
+    """Run an explanation on records: what it predicts at every token, no model needed."""
+    from autointerp.records_run import predict_records
+
+    predict_records(text, records, as_json=as_json)
+
+
+@app.command()
+def explain(
+    records: Records,
+    held_out: Annotated[Path | None, typer.Option("--held-out", metavar="FILE", help="records that score only")] = None,
+    feature: Named = None,
+    debater: Debaters = None,
+    judge: Judge = "builtin",
+    seed: Seed = 0,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Debate features that came as records, with no model at hand."""
+    from autointerp.records_run import explain_records
+
+    run = RunOptions(debaters=tuple(debater or ()), judge=judge, seed=seed, named=tuple(feature or ()), workers=workers)
+    explain_records(records, held_out, run, as_json=as_json)
+
+
+@app.command()
+def collect(
+    model: Model = None,
+    sae: Dictionary = None,
+    corpus: Corpus = None,
+    store: StoreFolder = None,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Run the model over a corpus once and keep every feature's activations on disk."""
+    from autointerp.workspace import collect_store
+
+    collect_store(CorpusOptions(model, sae, corpus, None, store, device), as_json=as_json)
+
+
+@app.command()
+def debate(
+    model: Model = None,
+    sae: Dictionary = None,
+    corpus: Corpus = None,
+    mlm: MaskedModel = None,
+    store: StoreFolder = None,
+    device: Device = "cpu",
+    features: Count = 5,
+    feature: Named = None,
+    debater: Debaters = None,
+    judge: Judge = "builtin",
+    probe_tokens: Probes = 200_000,
+    seed: Seed = 0,
+    workers: Workers = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Debate, attack, repair and score features of a model; with no model named, of the embedded one."""
+    from autointerp.pipeline import explain_model
+
+    run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers)
+    explain_model(CorpusOptions(model, sae, corpus, mlm, store, device), run, out, as_json=as_json)
+
+
+@demo_app.callback()
+def demo(
+    context: typer.Context,
+    features: Count = 5,
+    feature: Named = None,
+    debater: Debaters = None,
+    judge: Judge = "builtin",
+    probe_tokens: Probes = 200_000,
+    seed: Seed = 0,
+    workers: Workers = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Explain features of the embedded model: debates, counterexamples, repairs, held-out scores, and a page."""
+    if context.invoked_subcommand is not None:
+        return
+    from autointerp.pipeline import explain_model
+
+    run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers)
+    page = out if out is not None or as_json else Path("autointerp-demo")
+    explain_model(CorpusOptions(), run, page, as_json=as_json)
+
+
+@demo_app.command()
+def build(
+    text: Annotated[Path, typer.Option("--text", metavar="FILE", help="what the models are trained on")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="where the models and the corpus go")],
+    as_json: Json = False,
+) -> None:
+    """Train the embedded model, its dictionary and its masked model from a text, and sample its corpus."""
+    from autointerp.workspace import build_demo
+
+    build_demo(text, out, as_json=as_json)
+
+
+@app.command()
+def probe(
+    text: Text,
+    feature: Annotated[str, typer.Option("--feature", metavar="ID", help="hookpoint/index, or just the index")],
+    model: Model = None,
+    sae: Dictionary = None,
+    corpus: Corpus = None,
+    mlm: MaskedModel = None,
+    store: StoreFolder = None,
+    device: Device = "cpu",
+    probe_tokens: Probes = 200_000,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Attack your own explanation of one feature with real runs of the model."""
+    from autointerp.pipeline import probe_explanation
+
+    run = RunOptions(seed=seed, named=(feature,), probe_tokens=probe_tokens)
+    probe_explanation(text, CorpusOptions(model, sae, corpus, mlm, store, device), run, as_json=as_json)

@@ -1,0 +1,36 @@
+"""What the command line asks for, as values: what to explain, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusOptions:
+    """A model, its dictionary, its text, and where its activations are kept; nothing named means the embedded demo."""
+
+    model: str | None = None
+    sae: Path | None = None
+    corpus: Path | None = None
+    mlm: Path | None = None
+    store: Path | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How features are chosen, who debates, who judges, and how much work an attack may do.
+
+    `named` are feature ids; where there are none, `features` live ones are drawn under the seed. `probe_tokens` is the
+    budget of one attack in tokens that the subject model reads. `workers` is the number of processes (None: as many
+    as there are cores, at most one a feature).
+    """
+
+    debaters: tuple[str, ...] = ()
+    judge: str = "builtin"
+    seed: int = 0
+    features: int = 5
+    named: tuple[str, ...] = ()
+    probe_tokens: int = 200_000
+    workers: int | None = None
