@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from dsl.evaluate import evaluate
 from jaxtyping import Float
 
 from dsl.batch import Batch, Vocabulary
-from dsl.evaluate import evaluate
 from dsl.nodes import Explanation
 from dsl.records import Context, Example, Thresholds
 from probes.subject import SubjectModel, TokenIds

@@ -25,12 +25,13 @@ PREDICTED = 0.5
 def false_positives(reading: Reading, thresholds: Thresholds) -> Bool[np.ndarray, " ctx"]:
     """Where the explanation predicts and the feature is silent, there and one token either side."""
     silent = reading.activations <= thresholds.silent
-    return (reading.predicted >= PREDICTED) & _everywhere_near(silent)
+    return np.logical_and(reading.predicted >= PREDICTED, _everywhere_near(silent))
 
 
 def false_negatives(reading: Reading, thresholds: Thresholds) -> Bool[np.ndarray, " ctx"]:
     """Where the feature fires and the explanation predicts nothing, there or one token either side."""
-    return (reading.activations >= thresholds.high) & _everywhere_near(reading.predicted == 0)
+    unpredicted = reading.predicted == 0
+    return np.logical_and(reading.activations >= thresholds.high, _everywhere_near(unpredicted))
 
 
 def disagrees(reading: Reading, thresholds: Thresholds, position: int, kind: Kind) -> bool:

@@ -1,0 +1,104 @@
+"""What every generator is asked: here is an explanation, and here are texts; write others on which it is wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Bool
+
+from dsl.evaluate import matches
+from dsl.nodes import And, Clause, Except, Explanation, Expression, Not, Or, RightAfter, Within
+from dsl.records import Thresholds
+from probes.edits import Edit
+from probes.subject import SubjectModel
+from probes.trial import Reading, batch_of
+from probes.verify import PREDICTED
+
+REACH = 32
+"""How many tokens before a token of interest generators look back over: the language's own window."""
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """An explanation of a feature, and the texts (already read) that probes may be made from."""
+
+    explanation: Explanation
+    feature: int
+    subject: SubjectModel
+    thresholds: Thresholds
+    parents: tuple[Reading, ...]
+
+
+class Generator(Protocol):
+    """Writes edits on which the explanation may be wrong, one at a time, for as long as it is asked."""
+
+    @property
+    def name(self) -> str: ...
+
+    def lacks(self, question: Question) -> str | None:
+        """Why it cannot run here (no infiller, no neighbours), or None."""
+        ...
+
+    def edits(self, question: Question, rng: random.Random) -> Iterator[Edit]: ...
+
+
+def focuses(question: Question) -> list[tuple[int, int]]:
+    """The tokens worth attacking as (parent, position): at most two a parent, where the feature fires or is predicted.
+
+    The last token of a text is never among them: nothing can be decided there.
+    """
+    found = []
+    for index, reading in enumerate(question.parents):
+        wanted = (reading.activations >= question.thresholds.high) | (reading.predicted >= PREDICTED)
+        wanted[-1:] = False
+        best = sorted(np.flatnonzero(wanted), key=lambda position: (-reading.activations[position], position))
+        found += [(index, int(position)) for position in best[:2]]
+    return found
+
+
+def looked_at(question: Question) -> list[Bool[np.ndarray, " ctx"]]:
+    """For every parent, the tokens at which some part of the explanation holds: what the explanation looks at."""
+    if not question.parents:
+        return []
+    batch = batch_of([reading.token_ids for reading in question.parents], question.subject.vocabulary)
+    seen = np.zeros(batch.ids.shape, dtype=bool)
+    for atom in atoms_of(question.explanation):
+        held = matches(atom, batch)
+        # What holds nearly everywhere says nothing about where to look.
+        if held.sum() * 2 <= batch.lengths.sum():
+            seen |= held
+    return [seen[row, : len(reading.token_ids)] for row, reading in enumerate(question.parents)]
+
+
+def by_salience(
+    focus: int, looked: Bool[np.ndarray, " ctx"], positions: Sequence[int], rng: random.Random
+) -> list[int]:
+    """Positions up to the focus, most promising first: near it, and where the explanation looks; with some chance."""
+    reachable = [position for position in positions if 0 <= focus - position <= REACH]
+    drawn = {p: np.log2(1 + focus - p) - 3.0 * looked[p] + 2.0 * rng.random() for p in reachable}
+    return sorted(reachable, key=lambda position: (drawn[position], position))
+
+
+def atoms_of(explanation: Explanation) -> tuple[Expression, ...]:
+    """The atoms of an explanation, in the order in which they are written, each once."""
+    found: dict[Expression, None] = {}
+    waiting = [part for part in (explanation.weak, explanation.strong) if part is not None]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case Clause(phrase, modifiers):
+                anchors = [m.anchor for m in modifiers if isinstance(m, RightAfter | Within)]
+                waiting += [*reversed(anchors), phrase]
+            case And(operands) | Or(operands):
+                waiting += reversed(operands)
+            case Not(operand):
+                waiting.append(operand)
+            case Except(kept, removed):
+                waiting += [removed, kept]
+            case _:
+                found[node] = None
+    return tuple(found)
