@@ -1,0 +1,137 @@
+"""From a model's name to a TransformerLens bridge in float32: safetensors only, every weight there and finite."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dsl.errors import SubjectError
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+FILES = ["*.json", "*.safetensors", "*.model"]
+"""What is downloaded of a hub repository: no pickles, no code."""
+
+
+def folder_of(model: str | Path, revision: str | None = None) -> Path:
+    """The folder of a model: itself, or a hub id's snapshot from the local cache or, where allowed, the network."""
+    path = Path(model)
+    if path.exists() or str(model).startswith((".", "/", "~")) or str(model).count("/") > 1:
+        return _checked(path)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        with quiet():
+            return Path(snapshot_download(str(model), revision=revision, allow_patterns=FILES))
+    except (OSError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
+        raise SubjectError(
+            f"{model} is neither a folder nor a model that can be had from the hub{offline}; "
+            "name a Hugging Face model folder, or download the model first"
+        ) from error
+
+
+def load_bridge(folder: Path, device: str) -> tuple[TransformerBridge, int]:
+    """The model with its hooks, in float32, and how many tokens it reads at once."""
+    with quiet():
+        import torch
+        from transformer_lens.model_bridge import TransformerBridge
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        try:
+            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            model, report = AutoModelForCausalLM.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                attn_implementation="eager",  # as TransformerLens would load it
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise SubjectError(f"{folder} does not load as a causal language model: {_first_line(error)}") from error
+        _check_weights(folder, model, report)
+        model.to(device).eval().requires_grad_(False)
+        try:
+            bridge = TransformerBridge.boot_transformers(
+                str(folder), hf_model=model, device=device, dtype=torch.float32
+            )
+        except (ValueError, NotImplementedError, KeyError) as error:
+            raise SubjectError(f"TransformerLens cannot run {folder}: {_first_line(error)}") from error
+        bridge.eval()
+    return bridge, _context_size(config, bridge)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Third-party progress bars and notices are not ours to show; errors still rise."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from transformers.utils import logging as transformers_logging
+
+    bar, hub_bar = transformers_logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    verbosity = transformers_logging.get_verbosity()
+    root = logging.getLogger()
+    level = root.level
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    disable_progress_bars()
+    root.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        root.setLevel(level)
+        transformers_logging.set_verbosity(verbosity)
+        if bar:
+            transformers_logging.enable_progress_bar()
+        if hub_bar:
+            enable_progress_bars()
+
+
+def _checked(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise SubjectError(f"{folder} is not a folder; name a Hugging Face model folder, with config.json and weights")
+    if not (folder / "config.json").is_file():
+        raise SubjectError(f"{folder} holds no config.json, so it is no Hugging Face model folder; name one")
+    if not any(folder.glob("*.safetensors")):
+        raise SubjectError(f"{folder} holds no .safetensors weights; save the model with save_pretrained")
+    return folder
+
+
+def _check_weights(folder: Path, model: object, report: dict[str, object]) -> None:
+    import torch
+
+    assert isinstance(model, torch.nn.Module)
+    absent = report.get("missing_keys") or report.get("mismatched_keys")
+    if absent:
+        raise SubjectError(f"the weights in {folder} lack {_some(absent)}; save the whole model again")
+    for name, weight in model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise SubjectError(f"{folder}: {name} holds NaN or infinite weights; train or download the model again")
+
+
+def _some(keys: object) -> str:
+    assert isinstance(keys, set | list | tuple)
+    names = sorted(map(str, keys))
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _context_size(config: object, bridge: TransformerBridge) -> int:
+    """The model's own figure: TransformerLens may cap it."""
+    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
+        size = getattr(config, name, None)
+        if isinstance(size, int) and size > 0:
+            return size
+    return int(bridge.cfg.n_ctx)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
