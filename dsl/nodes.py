@@ -74,7 +74,8 @@ def is_word(text: str) -> bool:
     return all(piece and all(map(is_word_character, piece)) for piece in text.replace("\u2019", "'").split("'"))
 
 
-def _word(text: str) -> str:
+def normal_word(text: str) -> str:
+    """A word as words are compared: `normal_word("Don’t") == "don't"`; raises ValueError where it is not one word."""
     folded = fold(string(text).replace("\u2019", "'")) if text else ""
     if not is_word(folded):
         raise ValueError(f'"{text}" is not one word: use letters, digits and inner apostrophes, without spaces')
@@ -114,7 +115,7 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def _words(texts: Iterable[str]) -> tuple[str, ...]:
-    return _sorted_set(_word(text) for text in texts)
+    return _sorted_set(normal_word(text) for text in texts)
 
 
 def _set(node: object, **values: object) -> None:
@@ -152,7 +153,7 @@ class Phrase:
     def __post_init__(self) -> None:
         if len(self.words) < 2:
             raise ValueError("a phrase needs at least two words; for one use `the word`")
-        _set(self, words=tuple(_word(word) for word in self.words))
+        _set(self, words=tuple(normal_word(word) for word in self.words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ class FormsOf:
     forms: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _set(self, word=_word(self.word), forms=_words(self.forms))
+        _set(self, word=normal_word(self.word), forms=_words(self.forms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class WordsLike:
     words: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _set(self, word=_word(self.word), words=_words(self.words))
+        _set(self, word=normal_word(self.word), words=_words(self.words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +280,7 @@ class About:
     words: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _set(self, topic=" ".join(_word(word) for word in self.topic.split()), words=_words(self.words))
+        _set(self, topic=" ".join(normal_word(word) for word in self.topic.split()), words=_words(self.words))
         if not self.topic:
             raise ValueError("in text about needs a topic")
 

@@ -22,7 +22,6 @@ _PIECE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_TIGHT = re.compile(r'\A(?:[^"/\s.,;()\[\]A-Z]|"(?:[^"\\\n]|\\.)*"| (?! ))*\Z')
 _NO_SPACE_BEFORE, _NO_SPACE_AFTER, _SPACE_AFTER = frozenset(",;)]"), frozenset("(["), frozenset(",;")
 
 
@@ -82,23 +81,14 @@ def tidy(typed: str) -> Source:
 
 
 def nesting(text: str) -> tuple[int, int]:
-    """How deep parentheses and runs of `not` nest outside literals, and the offset at which that depth is reached.
+    """How deep parentheses nest outside literals, and the offset at which that depth is reached.
 
-    >>> nesting('activates on (not not the token "(")')
-    (3, 22)
+    >>> nesting('activates on ((the token "("))')
+    (2, 14)
     """
-    open_groups: list[int] = []
-    negations, deepest, place = 0, 0, 0
+    depth = deepest = place = 0
     for found in _PIECE.finditer(text):
-        piece = found[0]
-        if piece == "(":
-            open_groups.append(negations)
-        elif piece == ")" and open_groups:
-            negations = open_groups.pop()
-        elif piece == "not":
-            negations += 1
-        elif found.lastgroup != "space":
-            negations = open_groups[-1] if open_groups else 0
-        if len(open_groups) + negations > deepest:
-            deepest, place = len(open_groups) + negations, found.start()
+        depth += (found[0] == "(") - (found[0] == ")")
+        if depth > deepest:
+            deepest, place = depth, found.start()
     return deepest, place
