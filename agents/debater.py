@@ -1,0 +1,113 @@
+"""Who takes part in a debate: a protocol that search, a person's text and a language model all fit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+from agents.picking import pick_quotes
+from agents.search import Labelled, search
+from agents.transcript import Argument, Proposal, Scratchpad
+from dsl.errors import ExplanationError
+from dsl.lexicon import Lexicon
+from dsl.nodes import Explanation
+from dsl.parse import parse
+from dsl.records import Counterexample, Evidence
+
+
+class Debater(Protocol):
+    """Proposes an explanation of the evidence, alone, and mends it when it is shown where it fails."""
+
+    @property
+    def name(self) -> str:
+        """Says who it is in the transcript; no judge sees it."""
+        ...
+
+    def propose(self, evidence: Evidence, rng: random.Random, problem: str = "") -> Proposal:
+        """An explanation, at most three quotes and a short argument; numbers in quotes refer to `evidence` as given.
+
+        `problem` is empty at first, and on a further attempt what was wrong with the last: a parse error, a quote
+        that did not verify and what it might have meant.
+        """
+        ...
+
+    def repair(
+        self,
+        evidence: Evidence,
+        argument: Argument,
+        counterexamples: Sequence[Counterexample],
+        rng: random.Random,
+    ) -> Proposal:
+        """A new proposal in place of `argument`, which the counterexamples contradict."""
+        ...
+
+
+class SearchDebater:
+    """Program synthesis over the grammar, with a strategy of its own; `budget` counts candidates tried."""
+
+    def __init__(self, strategy: str, lexicon: Lexicon | None, budget: int) -> None:
+        self.name = f"search:{strategy}"
+        self._strategy, self._lexicon, self._budget = strategy, lexicon, budget
+
+    def propose(self, evidence: Evidence, rng: random.Random, problem: str = "") -> Proposal:
+        """What search finds; a further attempt differs by its random numbers only, for search reads no `problem`."""
+        del problem
+        return self._search(evidence, (), rng)
+
+    def repair(
+        self,
+        evidence: Evidence,
+        argument: Argument,
+        counterexamples: Sequence[Counterexample],
+        rng: random.Random,
+    ) -> Proposal:
+        """What search finds when the counterexamples must come out right; it starts afresh, not from `argument`."""
+        del argument
+        return self._search(evidence, [Labelled.of(counterexample) for counterexample in counterexamples], rng)
+
+    def _search(self, evidence: Evidence, must_hold: Sequence[Labelled], rng: random.Random) -> Proposal:
+        found = search(
+            evidence,
+            strategy=self._strategy,
+            lexicon=self._lexicon,
+            budget=self._budget,
+            rng=rng,
+            must_hold=must_hold,
+        )
+        return _proposal(evidence, found.explanation, Scratchpad(tuple(found.scratchpad)), rng)
+
+
+class TextDebater:
+    """A person's explanation, standing for itself in their own words: nothing here ever changes it."""
+
+    def __init__(self, text: str, lexicon: Lexicon | None = None, name: str = "text") -> None:
+        self.name = name
+        self._text, self._lexicon = text, lexicon
+
+    def propose(self, evidence: Evidence, rng: random.Random, problem: str = "") -> Proposal:
+        """The text, with quotes picked for it as search picks them; a text that does not parse goes in as it is."""
+        del problem
+        try:
+            explanation = parse(self._text, self._lexicon)
+        except ExplanationError:
+            return Proposal(self._text, quotes=())  # the debate parses it again and records what is wrong with it
+        return _proposal(evidence, explanation, Scratchpad(), rng)
+
+    def repair(
+        self,
+        evidence: Evidence,
+        argument: Argument,
+        counterexamples: Sequence[Counterexample],
+        rng: random.Random,
+    ) -> Proposal:
+        """The same explanation again: whoever wrote it mends it."""
+        del argument, counterexamples
+        return self.propose(evidence, rng)
+
+
+def _proposal(evidence: Evidence, explanation: Explanation, notes: Scratchpad, rng: random.Random) -> Proposal:
+    return Proposal(explanation, pick_quotes(evidence, explanation, rng), _ARGUMENT, notes)
+
+
+_ARGUMENT = "Run the explanation on every quote: it marks what is marked, and nothing else."

@@ -1,0 +1,101 @@
+"""Who decides: a protocol that a language model fits, and a judge that needs none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from agents.partial import bounds
+from agents.transcript import JudgeView, ShownArgument, ShownQuote
+from dsl.batch import Batch
+from dsl.complexity import bits
+from dsl.nodes import Explanation
+from dsl.parse import parse
+from dsl.records import Context
+from prompts import load, one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One answer: a label or None (no clear best), and a score for each label, higher is better.
+
+    A judge without graded scores gives 1 to the label it chose. Where no answer could be had, `scores` is empty and
+    `reason` says why.
+    """
+
+    label: str | None
+    scores: dict[str, float]
+    reason: str = ""
+
+
+class Judge(Protocol):
+    """Sees a view and nothing else, and prefers one label or none."""
+
+    @property
+    def name(self) -> str:
+        """Says who judged, in results."""
+        ...
+
+    @property
+    def margin(self) -> float:
+        """The smallest lead, in its averaged scores, that makes a choice."""
+        ...
+
+    def vote(self, view: JudgeView) -> Ballot:
+        """Its answer to the sides in this one order."""
+        ...
+
+
+class BuiltinJudge:
+    """Runs each explanation on all verified quotes of all sides.
+
+    A side scores the share of the quotes' tokens whose highlight it predicts, less a small price per bit. A quote is
+    cut out of a longer text: a token on which what was cut off could decide earns a half, whichever way the quote
+    shows it, so that no explanation gains or loses by looking back.
+    """
+
+    name = "builtin"
+
+    def __init__(self, margin: float = 0.01, price_per_bit: float = 0.0002) -> None:
+        self.margin, self._price_per_bit = margin, price_per_bit
+
+    def vote(self, view: JudgeView) -> Ballot:
+        quotes = [quote for argument in view.arguments for quote in argument.quotes]
+        scores = {argument.label: self._score(argument.explanation, quotes) for argument in view.arguments}
+        best, *rest = sorted(scores, key=lambda label: -scores[label])
+        clear = all(scores[best] - scores[label] >= self.margin for label in rest)
+        return Ballot(best if clear else None, scores)
+
+    def _score(self, text: str, quotes: list[ShownQuote]) -> float:
+        explanation = parse(text)
+        return _agreement(explanation, quotes) - self._price_per_bit * bits(explanation)
+
+
+def judge_prompt(view: JudgeView) -> str:
+    """The view as the text that a language model reads; what comes from a corpus is escaped."""
+    return load("judge").fill(
+        arguments="\n\n".join(_argument(argument) for argument in view.arguments),
+        labels=", ".join(view.labels),
+    )
+
+
+def _agreement(explanation: Explanation, quotes: list[ShownQuote]) -> float:
+    """The share of the quotes' tokens that the explanation gets right; undecided ones count a half, none give 0."""
+    if not quotes:
+        return 0.0
+    batch = Batch.of([Context(quote.tokens) for quote in quotes])
+    marks = np.zeros(batch.ids.shape, dtype=bool)
+    for row, quote in enumerate(quotes):
+        marks[row, : len(quote.marks)] = quote.marks
+    lower = upper = np.zeros_like(marks)
+    if explanation.strong is not None:  # a weak clause predicts less than half of the maximum: no highlight
+        lower, upper = bounds(explanation.strong, batch)
+    credit = np.where(lower == upper, lower == marks, 0.5)
+    return float(credit[batch.mask].mean())
+
+
+def _argument(argument: ShownArgument) -> str:
+    quotes = [f'- "{quote}"' for quote in argument.quotes]
+    return "\n".join([f"Explanation {argument.label}: {one_line(argument.explanation)}", "Its quotes:", *quotes])

@@ -1,0 +1,108 @@
+"""How a debater without eyes chooses its quotes: where its explanation is right, from the peak down, and one contrast."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool
+
+from agents.passages import Place
+from agents.quotes import LONGEST, SHORTEST, Quote, QuoteRequest, share_of_tokens, verify, whole_characters
+from dsl.batch import Batch
+from dsl.evaluate import evaluate, matches
+from dsl.nodes import Clause, Except, Explanation, Expression, Or, union
+from dsl.records import Context, Evidence
+
+_WIDEST = 16  # tokens: enough for a sentence, and three of them leave room under the limit of what may be shown
+_LEFTS = (3, 5, 7, 11, 15)
+_MOST_SIDES = 6
+
+
+def pick_quotes(
+    evidence: Evidence, explanation: Explanation, rng: random.Random, count: int = 3
+) -> tuple[QuoteRequest, ...]:
+    """Quotes that would convince: at most `count`, from distinct examples where there are enough, all sure to verify.
+
+    The first shows the highest activation that the explanation predicts, the others lower ones, each with as much text
+    before it as it takes for the explanation to hold within the quote. Where the explanation says more than a phrase
+    alone, the last quote is a contrast: the phrase is there, the rest is not, and the feature is silent.
+    """
+    predicted = evaluate(explanation, evidence.batch) >= 0.5
+    chosen: list[tuple[QuoteRequest, Quote]] = []
+    contrast = next(_contrasts(evidence, explanation, predicted, rng, _width(evidence, count)), None)
+    firing = evidence.activations >= evidence.thresholds.high
+    for wanted in (firing & predicted, firing):
+        for row, position in _ranked(evidence, wanted, rng, count):
+            if len(chosen) == count - (contrast is not None and bool(chosen)):
+                break
+            request = _with_context(evidence, explanation, row, position, _width(evidence, count))
+            quote = verify(request, evidence, [quote for _, quote in chosen])
+            if isinstance(quote, Quote):
+                chosen.append((request, quote))
+    if contrast is not None and chosen and isinstance(verify(contrast, evidence, [q for _, q in chosen]), Quote):
+        return (*(request for request, _ in chosen), contrast)
+    return tuple(request for request, _ in chosen)
+
+
+def _width(evidence: Evidence, count: int) -> int:
+    share = share_of_tokens(evidence, _MOST_SIDES)
+    return _WIDEST if share is None else max(SHORTEST, min(_WIDEST, LONGEST, share // count))
+
+
+def _ranked(
+    evidence: Evidence, wanted: Bool[np.ndarray, "batch ctx"], rng: random.Random, count: int
+) -> list[tuple[int, int]]:
+    """Positions to quote, best first: the peak, one at random from each lower band of strength, then all others."""
+    strength = np.where(wanted, evidence.activations, -1.0)
+    rows = [row for row in np.argsort(-strength.max(axis=1, initial=-1.0), kind="stable").tolist() if wanted[row].any()]
+    peaks = [(row, int(strength[row].argmax())) for row in rows]
+    bands = [peaks[len(peaks) * band // count : len(peaks) * (band + 1) // count] for band in range(count)]
+    first = peaks[:1] + [rng.choice(band) for band in bands[1:] if band]
+    others = [(row, position) for row, position in np.argwhere(wanted).tolist() if (row, position) not in first]
+    rng.shuffle(others)
+    quoted = {row for row, _ in first}
+    return first + sorted(others, key=lambda place: (place[0] in quoted, place not in peaks))
+
+
+def _with_context(evidence: Evidence, explanation: Explanation, row: int, position: int, width: int) -> QuoteRequest:
+    """The shortest span up to the position within which the explanation predicts it, or a middling one."""
+    lefts = [min(left, position) for left in _LEFTS if left < width] or [min(width - 1, position)]
+    tokens = evidence.examples[row].context.tokens
+    cut = Batch.of([Context(tokens[position - left : position + 1]) for left in lefts])
+    holds = evaluate(explanation, cut)[np.arange(len(lefts)), np.array(lefts)] >= 0.5
+    left = lefts[int(holds.argmax())] if holds.any() else lefts[len(lefts) // 2]
+    return whole_characters(Place(row, position - left, position + 1), evidence)
+
+
+def _contrasts(
+    evidence: Evidence,
+    explanation: Explanation,
+    predicted: Bool[np.ndarray, "batch ctx"],
+    rng: random.Random,
+    width: int,
+) -> Iterator[QuoteRequest]:
+    """Silent tokens that the explanation without its conditions would predict, and with them does not."""
+    if explanation.strong is None or (bare := _bare(explanation.strong)) == explanation.strong:
+        return
+    silent = (evidence.activations <= evidence.thresholds.silent) & evidence.batch.mask
+    places = np.argwhere(matches(bare, evidence.batch) & ~predicted & silent).tolist()
+    rng.shuffle(places)
+    for row, position in places:
+        request = whole_characters(Place(row, max(0, position + 1 - width), position + 1), evidence)
+        if isinstance(verify(request, evidence), Quote):
+            yield request
+
+
+def _bare(expression: Expression) -> Expression:
+    """The phrases of an expression, without what else must hold."""
+    match expression:
+        case Clause(phrase, _):
+            return _bare(phrase)
+        case Except(kept, _):
+            return _bare(kept)
+        case Or(operands):
+            return union(*map(_bare, operands))
+        case _:
+            return expression
