@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dsl.errors import SubjectError
 
@@ -28,8 +28,7 @@ def folder_of(model: str | Path, revision: str | None = None) -> Path:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     try:
-        with quiet():
-            return Path(snapshot_download(str(model), revision=revision, allow_patterns=FILES))
+        return Path(snapshot_download(str(model), revision=revision, allow_patterns=FILES))
     except (OSError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
         raise SubjectError(
@@ -47,7 +46,7 @@ def load_bridge(folder: Path, device: str) -> tuple[TransformerBridge, int]:
 
         try:
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
-            model, report = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 local_files_only=True,
                 use_safetensors=True,
@@ -55,33 +54,31 @@ def load_bridge(folder: Path, device: str) -> tuple[TransformerBridge, int]:
                 attn_implementation="eager",  # as TransformerLens would load it
                 output_loading_info=True,
             )
+            model, report = loaded
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise SubjectError(f"{folder} does not load as a causal language model: {_first_line(error)}") from error
-        _check_weights(folder, model, report)
+            raise SubjectError(f"{folder} does not load as a causal language model: {first_line(error)}") from error
+        check_weights(folder, model, report)
         model.to(device).eval().requires_grad_(False)
         try:
             bridge = TransformerBridge.boot_transformers(
                 str(folder), hf_model=model, device=device, dtype=torch.float32
             )
         except (ValueError, NotImplementedError, KeyError) as error:
-            raise SubjectError(f"TransformerLens cannot run {folder}: {_first_line(error)}") from error
+            raise SubjectError(f"TransformerLens cannot run {folder}: {first_line(error)}") from error
         bridge.eval()
     return bridge, _context_size(config, bridge)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Third-party progress bars and notices are not ours to show; errors still rise."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    from transformers.utils import logging as transformers_logging
+    """Third-party loading bars and notices are not ours to show; errors still rise, and what was set is put back."""
+    from transformers.utils import logging as theirs
 
-    bar, hub_bar = transformers_logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
-    verbosity = transformers_logging.get_verbosity()
+    bar, verbosity = theirs.is_progress_bar_enabled(), theirs.get_verbosity()
     root = logging.getLogger()
     level = root.level
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    disable_progress_bars()
+    theirs.disable_progress_bar()  # type: ignore[no-untyped-call]
+    theirs.set_verbosity(logging.ERROR)
     root.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -89,11 +86,9 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         root.setLevel(level)
-        transformers_logging.set_verbosity(verbosity)
+        theirs.set_verbosity(verbosity)
         if bar:
-            transformers_logging.enable_progress_bar()
-        if hub_bar:
-            enable_progress_bars()
+            theirs.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _checked(folder: Path) -> Path:
@@ -106,7 +101,7 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _check_weights(folder: Path, model: object, report: dict[str, object]) -> None:
+def check_weights(folder: Path, model: object, report: dict[str, object]) -> None:
     import torch
 
     assert isinstance(model, torch.nn.Module)
@@ -133,5 +128,5 @@ def _context_size(config: object, bridge: TransformerBridge) -> int:
     return int(bridge.cfg.n_ctx)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
