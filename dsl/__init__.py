@@ -1,1 +1,93 @@
+"""The language of explanations and the records it speaks of.
 
+Names load with the module that holds them on first use: `import dsl` costs nothing, reading an explanation does not
+load arrays, and only evaluation loads everything.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dsl.batch import Batch, Vocabulary
+    from dsl.complexity import bits, equivalent, order, size
+    from dsl.errors import AutointerpError, ExplanationError, InputError, StoreError, SubjectError
+    from dsl.evaluate import evaluate, matches
+    from dsl.lexicon import Lexicon
+    from dsl.mutate import Mutant, mutants
+    from dsl.nodes import Explanation, Expression
+    from dsl.parse import parse
+    from dsl.records import Context, Counterexample, Dev, Evidence, Example, Feature, HeldOut, Thresholds
+    from dsl.render import render, render_expression
+
+__all__ = [
+    "AutointerpError",
+    "Batch",
+    "Context",
+    "Counterexample",
+    "Dev",
+    "Evidence",
+    "Example",
+    "Explanation",
+    "ExplanationError",
+    "Expression",
+    "Feature",
+    "HeldOut",
+    "InputError",
+    "Lexicon",
+    "Mutant",
+    "StoreError",
+    "SubjectError",
+    "Thresholds",
+    "Vocabulary",
+    "bits",
+    "equivalent",
+    "evaluate",
+    "matches",
+    "mutants",
+    "order",
+    "parse",
+    "render",
+    "render_expression",
+    "size",
+]
+
+_HOMES = {
+    "batch": ("Batch", "Vocabulary"),
+    "complexity": ("bits", "equivalent", "order", "size"),
+    "errors": ("AutointerpError", "ExplanationError", "InputError", "StoreError", "SubjectError"),
+    "evaluate": ("evaluate", "matches"),
+    "lexicon": ("Lexicon",),
+    "mutate": ("Mutant", "mutants"),
+    "nodes": ("Explanation", "Expression"),
+    "parse": ("parse",),
+    "records": ("Context", "Counterexample", "Dev", "Evidence", "Example", "Feature", "HeldOut", "Thresholds"),
+    "render": ("render", "render_expression"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+class _Package(ModuleType):
+    """Importing the module `dsl.parse` would put it in the place of the function `dsl.parse`: the function stays."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'dsl' has no attribute {name!r}")
+    value: object = getattr(import_module(f"dsl.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

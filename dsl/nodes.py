@@ -26,6 +26,9 @@ WEAK, STRONG = 0.3, 1.0
 MAX_DEPTH = 32
 """How deep expressions may nest in an explanation, and parentheses in its text."""
 
+MAX_DISTANCE = 99
+"""The largest N of `within N tokens after`."""
+
 MAX_POSITION = 999_999
 """The last position that `tokens 1 to 4` can name."""
 
@@ -268,8 +271,8 @@ class Within:
     distance: int = CONTEXT_WINDOW
 
     def __post_init__(self) -> None:
-        if not 1 <= self.distance <= 99:
-            raise ValueError(f"within {self.distance} tokens: the distance runs from 1 to 99")
+        if not 1 <= self.distance <= MAX_DISTANCE:
+            raise ValueError(f"within {self.distance} tokens: the distance runs from 1 to {MAX_DISTANCE}")
 
 
 @dataclass(frozen=True, slots=True)
