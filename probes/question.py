@@ -5,13 +5,27 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import numpy as np
 from jaxtyping import Bool
 
 from dsl.evaluate import matches
-from dsl.nodes import And, Clause, Except, Explanation, Expression, Not, Or, RightAfter, Within
+from dsl.nodes import (
+    About,
+    And,
+    Clause,
+    Except,
+    Explanation,
+    Expression,
+    Inside,
+    Modifier,
+    Not,
+    Or,
+    RightAfter,
+    Within,
+    Words,
+)
 from dsl.records import Thresholds
 from probes.edits import Edit
 from probes.subject import SubjectModel
@@ -91,8 +105,7 @@ def atoms_of(explanation: Explanation) -> tuple[Expression, ...]:
         node = waiting.pop()
         match node:
             case Clause(phrase, modifiers):
-                anchors = [m.anchor for m in modifiers if isinstance(m, RightAfter | Within)]
-                waiting += [*reversed(anchors), phrase]
+                waiting += [*reversed([part for m in modifiers for part in _parts(m)]), phrase]
             case And(operands) | Or(operands):
                 waiting += reversed(operands)
             case Not(operand):
@@ -102,3 +115,16 @@ def atoms_of(explanation: Explanation) -> tuple[Expression, ...]:
             case _:
                 found[node] = None
     return tuple(found)
+
+
+def _parts(modifier: Modifier) -> tuple[Expression, ...]:
+    """What a modifier looks at, as expressions; the state of the text (`inside brackets`) is no single token's."""
+    match modifier:
+        case RightAfter(anchor) | Within(anchor, _):
+            return (anchor,)
+        case About(_, words):
+            return (Words(words),)
+        case Inside():
+            return ()
+        case _:
+            assert_never(modifier)

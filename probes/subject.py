@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dsl.batch import Vocabulary
 
@@ -53,6 +53,17 @@ class Preactivations(Protocol):
     def preactivations(
         self, contexts: Sequence[TokenIds], features: Sequence[int]
     ) -> list[tuple[Float[np.ndarray, "ctx features"], Float[np.ndarray, "ctx features"]]]: ...
+
+
+@runtime_checkable
+class Gating(Protocol):
+    """Where a dictionary's gate decides on less than the model's numerical tolerance (the k-th of a top-k)."""
+
+    def near_boundary(
+        self, contexts: Sequence[TokenIds], features: Sequence[int]
+    ) -> list[Bool[np.ndarray, "ctx features"]]:
+        """True where a feature is neither on nor off for certain: nothing is concluded there."""
+        ...
 
 
 @runtime_checkable

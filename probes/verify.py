@@ -7,6 +7,7 @@ is never judged, since what follows it might be the very token that fires.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -25,13 +26,15 @@ PREDICTED = 0.5
 def false_positives(reading: Reading, thresholds: Thresholds) -> Bool[np.ndarray, " ctx"]:
     """Where the explanation predicts and the feature is silent, there and one token either side."""
     silent = reading.activations <= thresholds.silent
-    return np.logical_and(reading.predicted >= PREDICTED, _everywhere_near(silent))
+    found: Bool[np.ndarray, " ctx"] = (reading.predicted >= PREDICTED) & _everywhere_near(silent)
+    return found
 
 
 def false_negatives(reading: Reading, thresholds: Thresholds) -> Bool[np.ndarray, " ctx"]:
     """Where the feature fires and the explanation predicts nothing, there or one token either side."""
     unpredicted = reading.predicted == 0
-    return np.logical_and(reading.activations >= thresholds.high, _everywhere_near(unpredicted))
+    found: Bool[np.ndarray, " ctx"] = (reading.activations >= thresholds.high) & _everywhere_near(unpredicted)
+    return found
 
 
 def disagrees(reading: Reading, thresholds: Thresholds, position: int, kind: Kind) -> bool:
@@ -54,15 +57,15 @@ def agrees(reading: Reading, thresholds: Thresholds, position: int) -> bool:
     )
 
 
-def margin(reading: Reading, thresholds: Thresholds, position: int, kind: Kind) -> float:
+def margin(activations: Sequence[float], thresholds: Thresholds, position: int, kind: Kind) -> float:
     """How plain a disagreement is, from 0 (at a threshold) to 1 (wholly silent, or firing at the feature's maximum)."""
     match kind:
         case "false_positive":
-            near = float(reading.activations[max(0, position - 1) : position + 2].max())
+            near = max(activations[max(0, position - 1) : position + 2])
             return 1.0 if thresholds.silent == 0 else 1.0 - near / thresholds.silent
         case "false_negative":
             room = thresholds.maximum - thresholds.high
-            return 1.0 if room == 0 else min(1.0, (float(reading.activations[position]) - thresholds.high) / room)
+            return 1.0 if room == 0 else min(1.0, (activations[position] - thresholds.high) / room)
         case _:
             assert_never(kind)
 

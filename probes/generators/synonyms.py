@@ -33,9 +33,9 @@ class Synonyms:
         looked = looked_at(question)
         places: list[tuple[int, int, list[Word]]] = []
         for parent, focus in focuses(question):
-            words = {word.last: word for word in words_of(spelt(question.subject, question.parents[parent].token_ids))}
-            order = by_salience(focus, looked[parent], list(words), rng)
-            places.append((parent, focus, [words[position] for position in order]))
+            ending = {word.last: word for word in words_of(spelt(question.subject, question.parents[parent].token_ids))}
+            order = by_salience(focus, looked[parent], list(ending), rng)
+            places.append((parent, focus, [ending[position] for position in order]))
         rng.shuffle(places)
         like: dict[str, list[str]] = {}
         # Turn n swaps the word at place p for its synonym n - p: near places meet many synonyms before far ones any.
@@ -59,9 +59,7 @@ class Synonyms:
     def _swap(self, question: Question, parent: int, focus: int, word: Word, other: str) -> Edit | None:
         put = in_case_of(word.text, other)
         original = question.parents[parent].token_ids
-        replacement = respelt(
-            question.subject, original, word.first, word.last + 1, f"{word.before}{put}{word.after}"
-        )
+        replacement = respelt(question.subject, original, word.first, word.last + 1, f"{word.before}{put}{word.after}")
         if replacement is None:
             return None
         note = f"{word.text} -> {put}"

@@ -1,0 +1,192 @@
+"""The door: attack an explanation of one feature with texts run through the subject, and bring back what stands up.
+
+Generators take turns; what they write is run in batches, judged, confirmed at batch size 1, shrunk and ranked. Every
+loss on the way is counted, generator by generator. Nothing found within the budget means "unfalsified in so many
+probes", never "true".
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dsl.evaluate import evaluate
+from dsl.nodes import Explanation
+from dsl.records import Counterexample, Dev, Evidence, Example, Kind, Thresholds
+from probes.bank import Cluster, ranked
+from probes.confirm import confirm, counterexample_of
+from probes.probing import Found, Funnel, Probing
+from probes.question import Generator, Question
+from probes.shrink import shrink_all
+from probes.subject import SubjectModel, TokenIds
+from probes.trial import Budget, Reading, Trial, batch_of
+from probes.verify import PREDICTED
+
+PARENT_TOKENS, AFTER = 64, 8
+"""Parents are windows of at most so many tokens, so many of them after the token that they were chosen for."""
+
+READING, PROBING = 0.15, 0.65
+"""Shares of the token budget after which reading parents and probing end; confirming and shrinking have the rest."""
+
+CONFIRMING = 0.3
+"""Share of what then is left that confirming may take, the check of a dictionary's gate counted in."""
+
+SHRUNK_PER_CLUSTER, KEPT_PER_CLUSTER, CLUSTERS = 2, 8, 8
+"""Counterexamples of one cause are much alike: so many are shrunk, so many kept at all, of so many causes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What an attack brought back.
+
+    `counterexamples` are confirmed, shrunk, distinct and ranked; `mates` are confirmed ones of the same causes in full
+    length, for repair to be tested on. `boundary` counts disagreements given up because a top-k dictionary's cut was
+    too near. `first` is the number of probes run when the first was found, None where none was.
+    """
+
+    counterexamples: tuple[Counterexample, ...]
+    mates: tuple[Counterexample, ...]
+    funnel: dict[str, Funnel]
+    probes: int
+    disagreeing: int
+    boundary: int
+    first: int | None
+    tokens: int
+
+    @property
+    def disagreements_per_thousand(self) -> float:
+        return 1000 * self.disagreeing / self.probes if self.probes else 0.0
+
+
+def attack(
+    explanation: Explanation,
+    feature: int,
+    subject: SubjectModel,
+    parents: Evidence | Dev | Sequence[Evidence | Dev],
+    thresholds: Thresholds,
+    generators: Sequence[Generator],
+    budget: Budget,
+    rng: random.Random,
+) -> Attack:
+    """Look for texts on which the subject disagrees with the explanation, within a budget of subject tokens.
+
+    Parents come from evidence and dev only. Raises TypeError for any other sample: what scoring holds out is never
+    probed. The same arguments and seed give the same result.
+
+    >>> attack(explanation, 17, subject, [evidence, dev], thresholds, [Mutants()], Budget(50_000), random.Random(0))
+    ... # doctest: +SKIP
+    """
+    trial = Trial(explanation, feature, subject, thresholds, budget)
+    question = Question(explanation, feature, subject, thresholds, _parents(parents, trial, rng))
+    probing = Probing(trial, question, generators, rng, limit=int(PROBING * budget.tokens))
+    probing.run()
+    chosen, boundary = _confirmed(probing)
+    smallest, mates = _shrunk(chosen, probing)
+    for one in smallest:
+        probing.counts[one.generator].unique += 1
+    return Attack(
+        counterexamples=smallest,
+        mates=mates,
+        funnel={name: count.done() for name, count in probing.counts.items()},
+        probes=probing.probes,
+        disagreeing=sum(count.disagreeing for count in probing.counts.values()),
+        boundary=boundary,
+        first=probing.first if smallest or mates else None,
+        tokens=trial.spent,
+    )
+
+
+def _parents(
+    samples: Evidence | Dev | Sequence[Evidence | Dev], trial: Trial, rng: random.Random
+) -> tuple[Reading, ...]:
+    """Windows of the examples where the feature was seen to fire or the explanation predicts, as read by the subject.
+
+    They are read anew, as texts of their own: an example may be a view of a longer one, and have started elsewhere.
+    """
+    together = (samples,) if isinstance(samples, Evidence | Dev) else tuple(samples)
+    for sample in together:
+        if not isinstance(sample, Evidence | Dev):
+            raise TypeError(f"probes edit evidence and dev examples only, never {type(sample).__name__}")
+    examples = [example for sample in together for example in sample.examples]
+    rng.shuffle(examples)
+    windows = [_window(example, trial) for example in examples]
+    chosen: list[TokenIds] = []
+    for window in dict.fromkeys(window for window in windows if window):
+        if trial.cost([*chosen, window]) > READING * trial.budget.tokens:
+            break
+        chosen.append(window)
+    return tuple(trial.read(chosen))
+
+
+def _window(example: Example, trial: Trial) -> TokenIds:
+    """The tokens about the example's peak, or about the first prediction; nothing where there is neither."""
+    context = example.context
+    if not context.tokens:
+        return ()
+    ids = trial.subject.tokenize(context.text) if context.token_ids is None else context.token_ids
+    predicted = evaluate(trial.explanation, batch_of([ids], trial.subject.vocabulary))[0] >= PREDICTED
+    centre = int(np.argmax(predicted))
+    if context.token_ids is not None and example.peak >= trial.thresholds.high:
+        centre = int(np.argmax(example.activations))
+    elif not predicted.any():
+        return ()
+    size = min(PARENT_TOKENS, trial.subject.max_tokens)
+    stop = min(centre + AFTER, len(ids))
+    return ids[max(0, stop - size) : stop]
+
+
+def _confirmed(probing: Probing) -> tuple[list[list[Found]], int]:
+    """The plainest few of each cluster that hold at batch size 1, by cluster; and how many a gate left unsure."""
+    trial = probing.trial
+    distinct: dict[tuple[TokenIds, int, Kind], Found] = {}
+    for found in probing.found:
+        one = found.candidate
+        distinct.setdefault((one.token_ids, one.position, one.kind), found)
+    grouped: dict[Cluster, list[Found]] = {}
+    for found in sorted(distinct.values(), key=_plainest_first):
+        grouped.setdefault(found.cluster, []).append(found)
+    largest = sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))[:CLUSTERS]
+    asked: list[Found] = []
+    cost = 0
+    for place in range(KEPT_PER_CLUSTER):
+        for _, mates in largest:
+            if place < len(mates):
+                cost += 2 * sum(len(text) + len(trial.subject.prefix) for text in mates[place].candidate.texts)
+                if cost <= CONFIRMING * trial.left:
+                    asked.append(mates[place])
+    verdicts = confirm([found.candidate for found in asked], trial)
+    chosen: dict[Cluster, list[Found]] = {}
+    for found, verdict in zip(asked, verdicts, strict=True):
+        if verdict == "confirmed":
+            probing.counts[found.edit.generator].confirmed += 1
+            chosen.setdefault(found.cluster, []).append(found)
+    return list(chosen.values()), sum(verdict == "boundary" for verdict in verdicts)
+
+
+def _shrunk(
+    chosen: list[list[Found]], probing: Probing
+) -> tuple[tuple[Counterexample, ...], tuple[Counterexample, ...]]:
+    """The first of each cluster shrunk, then the second of each, while the budget lasts; the others as they are."""
+    trial = probing.trial
+    small: list[Counterexample] = []
+    for place in range(SHRUNK_PER_CLUSTER):
+        wave = [mates[place] for mates in chosen if place < len(mates)]
+        shrinkings = shrink_all([found.candidate for found in wave], trial, tokens=trial.left)
+        again = confirm([shrinking.smallest for shrinking in shrinkings], trial)
+        for found, shrinking, verdict in zip(wave, shrinkings, again, strict=True):
+            # What is small only in a batch is not small: the text as it was found has been confirmed before.
+            steps = shrinking.steps if verdict == "confirmed" else shrinking.steps[:1]
+            probing.counts[found.edit.generator].shrunk += shrinking.minimal and verdict == "confirmed"
+            small.append(counterexample_of(steps, found, trial))
+    rest = [
+        counterexample_of((found.candidate,), found, trial) for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]
+    ]
+    return ranked(small, trial.thresholds), ranked(rest, trial.thresholds)
+
+
+def _plainest_first(found: Found) -> tuple[object, ...]:
+    one = found.candidate
+    return (not one.paired, -found.margin, len(one.token_ids), one.token_ids, one.position)

@@ -1,0 +1,171 @@
+"""The turns of the generators: edits are drawn, run in batches and judged, and every loss on the way is counted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from jaxtyping import Bool
+
+from dsl.records import Kind
+from probes.bank import Cluster, cluster_of
+from probes.edits import Column, Edit, columns_of
+from probes.question import Generator, Question
+from probes.subject import TokenIds
+from probes.trial import Reading, Trial
+from probes.verify import Candidate, candidate, false_negatives, false_positives, inherited, margin
+
+TURN = 16
+"""Edits that a generator writes before it is the next one's turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """What became of one generator's edits. `valid`: not empty, not too long; `run`: distinct and within the budget.
+
+    `disagreeing` texts show something that their parent does not; `shrunk` ones are 1-minimal. Of those that disagree
+    in one way only the plainest few are confirmed and shrunk. `skipped` says why a generator could not run at all.
+    """
+
+    generated: int = 0
+    valid: int = 0
+    run: int = 0
+    disagreeing: int = 0
+    confirmed: int = 0
+    shrunk: int = 0
+    unique: int = 0
+    skipped: str | None = None
+
+
+@dataclass(slots=True)
+class Count:
+    """A funnel while it is being counted."""
+
+    generated: int = 0
+    valid: int = 0
+    run: int = 0
+    disagreeing: int = 0
+    confirmed: int = 0
+    shrunk: int = 0
+    unique: int = 0
+    skipped: str | None = None
+
+    def done(self) -> Funnel:
+        return Funnel(**{name: getattr(self, name) for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A disagreement, who wrote the text, and the parent as it stood before."""
+
+    candidate: Candidate
+    edit: Edit
+    parent: TokenIds | None
+    margin: float
+    cluster: Cluster
+
+
+@dataclass(eq=False)
+class Probing:
+    """The turns of the generators, until they have no more to write or `limit` tokens or the probes are spent."""
+
+    trial: Trial
+    question: Question
+    generators: Sequence[Generator]
+    rng: random.Random
+    limit: int
+    counts: dict[str, Count] = field(default_factory=dict)
+    found: list[Found] = field(default_factory=list)
+    seen: set[TokenIds] = field(default_factory=set)
+    probes: int = 0
+    first: int | None = None
+
+    def run(self) -> None:
+        writing: dict[str, Iterator[Edit]] = {}
+        for generator in self.generators:
+            count = self.counts[generator.name] = Count(skipped=generator.lacks(self.question))
+            if count.skipped is None:
+                # Each draws from a stream of its own, so that leaving one out changes nothing for the others.
+                own = random.Random(self.rng.getrandbits(64))
+                writing[generator.name] = generator.edits(self.question, own)
+        while writing:
+            texts: list[Edit] = []
+            for name, edits in list(writing.items()):
+                turn = list(islice(edits, TURN))
+                if len(turn) < TURN:
+                    del writing[name]
+                texts += self._admitted(turn)
+            if not self._run(texts):
+                return
+
+    def _admitted(self, edits: Sequence[Edit]) -> list[Edit]:
+        admitted = []
+        for edit in edits:
+            count = self.counts[edit.generator]
+            count.generated += 1
+            if not 0 < len(edit.token_ids) <= self.trial.subject.max_tokens:
+                continue
+            count.valid += 1
+            if edit.token_ids not in self.seen:
+                self.seen.add(edit.token_ids)
+                admitted.append(edit)
+        return admitted
+
+    def _run(self, edits: Sequence[Edit]) -> bool:
+        """Run and judge; False when the budget is spent."""
+        trial = self.trial
+        probes = trial.budget.probes
+        affordable: list[Edit] = []
+        cost = trial.spent
+        for edit in edits:
+            cost += trial.cost([edit.token_ids])
+            if cost > self.limit or (probes is not None and self.probes + len(affordable) >= probes):
+                break
+            affordable.append(edit)
+        readings = trial.read([edit.token_ids for edit in affordable])
+        for edit, reading in zip(affordable, readings, strict=True):
+            self.probes += 1
+            self.counts[edit.generator].run += 1
+            found = self._judged(edit, reading)
+            if found is not None:
+                self.counts[edit.generator].disagreeing += 1
+                self.found.append(found)
+                self.first = self.probes if self.first is None else self.first
+        return len(affordable) == len(edits)
+
+    def _judged(self, edit: Edit, reading: Reading) -> Found | None:
+        """The plainest disagreement that the parent does not have: a pair if there is one, at the token of interest."""
+        trial, thresholds = self.trial, self.trial.thresholds
+        parent = None if edit.parent is None else self.question.parents[edit.parent]
+        columns: tuple[Column, ...] | None = None
+        best: tuple[tuple[bool, bool, float, int], Candidate] | None = None
+        wrong: dict[Kind, Bool[np.ndarray, " ctx"]] = {
+            "false_positive": false_positives(reading, thresholds),
+            "false_negative": false_negatives(reading, thresholds),
+        }
+        for kind, where in wrong.items():
+            for position in map(int, np.flatnonzero(where)):
+                if columns is None:
+                    columns = _columns(edit, parent)
+                if parent is not None and inherited(columns, position, kind, parent, thresholds):
+                    continue
+                one = candidate(columns, position, kind, parent, thresholds)
+                plain = margin(reading.activations.tolist(), thresholds, position, kind)
+                key = (one.paired, position == edit.position, plain, -position)
+                if best is None or key > best[0]:
+                    best = key, one
+        if best is None:
+            return None
+        (_, _, plain, _), one = best
+        cluster = cluster_of(one.token_ids, one.position, one.kind, trial.explanation, trial.subject.vocabulary)
+        original = None if parent is None else parent.token_ids
+        return Found(one.without_what_follows(), edit, original, plain, cluster)
+
+
+def _columns(edit: Edit, parent: Reading | None) -> tuple[Column, ...]:
+    if parent is None:
+        return tuple(Column((), (token,)) for token in edit.token_ids)
+    return columns_of(parent.token_ids, edit.replacements)
