@@ -1,0 +1,71 @@
+"""Percentile bootstrap intervals: documents resampled within a feature, features across features (Efron 1979).
+
+Positions of one document resemble each other, so positions are never resampled on their own. A statistic takes
+weights, how often each document was drawn, and answers from sums it has kept for each document: no resample ever
+touches a position again. All-ones weights give the statistic itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from autointerp.scoring.score import Score
+
+RESAMPLES = 500
+WEIGHTS_AT_ONCE = 2_000_000
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""From weights [resamples, documents] to values [resamples]; NaN where a resample has no such value."""
+
+
+def document_interval(
+    statistic: Statistic, documents: int, rng: np.random.Generator, *, lowest: float, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """The 95% interval of a statistic in [lowest, 1], documents resampled with replacement.
+
+    Resamples in which the statistic does not exist (no firing position drawn) are left out. One document says nothing
+    about how documents differ, so the interval is then the whole range. The interval is widened to hold the value.
+    """
+    value = whole(statistic, documents)
+    if documents < 2:
+        return lowest, 1.0
+    values = np.concatenate([statistic(weights) for weights in _weights(documents, resamples, rng)])
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return lowest, 1.0
+    low, high = np.quantile(values, [0.025, 0.975])
+    return min(float(low), value), max(float(high), value)
+
+
+def whole(statistic: Statistic, documents: int) -> float:
+    """The statistic over all documents, each once."""
+    return float(statistic(np.ones((1, documents)))[0])
+
+
+def features_interval(values: Sequence[float], rng: np.random.Generator, *, resamples: int = 10_000) -> Score:
+    """The mean over features and its 95% interval, features resampled; `n` is the number of features.
+
+    For "A beats B over 100 features" pass the paired differences: the claim holds where `low` is above 0. Raises
+    ValueError on no value or one that is not a number: leave unscored features out first, and say how many.
+
+    >>> features_interval([0.1, 0.2, 0.3], np.random.default_rng(0)).value
+    0.2
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if not len(array) or not np.isfinite(array).all():
+        raise ValueError("a mean over features needs at least one value, and numbers only")
+    chunks = [weights @ array / len(array) for weights in _weights(len(array), resamples, rng)]
+    low, high = np.quantile(np.concatenate(chunks), [0.025, 0.975])
+    return Score(float(array.mean()), float(low), float(high), len(array))
+
+
+def _weights(units: int, resamples: int, rng: np.random.Generator) -> Iterator[Float[np.ndarray, "resamples units"]]:
+    """How often each unit is drawn in each resample, some resamples at a time."""
+    at_once = max(1, WEIGHTS_AT_ONCE // units)
+    for start in range(0, resamples, at_once):
+        count = min(at_once, resamples - start)
+        drawn = rng.integers(0, units, size=(count, units)) + units * np.arange(count)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units).astype(np.float64)
