@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-4
 """Largest difference between batches, relative to the largest activation at hand (seen: 3e-6)."""
 
-TOKENS_PER_BATCH = 8192
-"""Tokens in one forward, padding counted: bounds memory whatever the contexts' lengths."""
+TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 32768}
+"""Tokens in one forward, padding counted: bounds memory, and on a CPU keeps the activations in its cache."""
 
 
 class TransformerSubject:
@@ -54,6 +54,7 @@ class TransformerSubject:
         files: Sequence[Path],
     ) -> None:
         self._bridge, self._tokenizer, self._dictionary, self._files = bridge, tokenizer, dictionary, files
+        self._device = torch.device(bridge.cfg.device or "cpu")
         self.model_name, self.dictionary_name = model_name, dictionary.name
         self.hookpoint, self.d_sae = dictionary.hookpoint, dictionary.d_sae
         self.vocabulary = Vocabulary(tokenizer.strings)
@@ -73,7 +74,8 @@ class TransformerSubject:
     ) -> TransformerSubject:
         """Load a Hugging Face model folder (or hub id, at `revision`) and a SAELens folder.
 
-        A hub id is downloaded where it is not in the local cache, unless HF_HUB_OFFLINE is set. Raises SubjectError, saying what to do, for whatever does not load or does not fit together.
+        A hub id is downloaded where it is not in the local cache, unless HF_HUB_OFFLINE is set. Raises SubjectError,
+        saying what to do, for whatever does not load or does not fit together.
 
         >>> TransformerSubject.load("stories-lm", "stories-sae").hookpoint  # doctest: +SKIP
         'blocks.2.hook_resid_post'
@@ -211,7 +213,7 @@ class TransformerSubject:
         batch_size: int | None,
     ) -> list[np.ndarray]:
         """An answer of `width` numbers a token, for every context in the order given."""
-        found = {(): np.zeros((0, width), dtype=np.float32)}
+        found: dict[TokenIds, np.ndarray] = {(): np.zeros((0, width), dtype=np.float32)}
         for batch, inputs in self._forward(contexts, batch_size):
             rows = answer(inputs).cpu().numpy()
             ends = np.cumsum([len(context) for context in batch])[:-1]
@@ -236,15 +238,15 @@ class TransformerSubject:
         """Distinct contexts that are not empty, longest first, padded at the right."""
         distinct = sorted({tuple(context) for context in contexts if context}, key=lambda ids: (-len(ids), ids))
         self._check_ids(distinct)
-        first = 0
+        size, first = TOKENS_PER_BATCH.get(self._device.type, 8192), 0
         while first < len(distinct):
             width = len(distinct[first]) + len(self.prefix)
-            batch = distinct[first : first + (batch_size or max(1, TOKENS_PER_BATCH // width))]
+            batch = distinct[first : first + (batch_size or max(1, size // width))]
             first += len(batch)
             rows = np.zeros((len(batch), width), dtype=np.int64)
             for row, context in zip(rows, batch, strict=True):
                 row[: len(self.prefix) + len(context)] = self.prefix + context
-            yield batch, torch.from_numpy(rows).to(self._bridge.cfg.device)
+            yield batch, torch.from_numpy(rows).to(self._device)
 
     def _read(self, ids: Int[Tensor, "batch ctx"]) -> Float[Tensor, "batch ctx d_in"]:
         """What the hookpoint holds; the forward ends with its layer."""
@@ -259,7 +261,7 @@ class TransformerSubject:
     def _indices(self, features: Sequence[int]) -> Int[Tensor, " features"]:
         for index in features:
             self.feature(index)
-        return torch.tensor(list(features), dtype=torch.long, device=self._bridge.cfg.device)
+        return torch.tensor(list(features), dtype=torch.long, device=self._device)
 
     def _check_ids(self, contexts: Sequence[TokenIds]) -> None:
         for context in contexts:
@@ -275,7 +277,7 @@ class TransformerSubject:
         """Run one token: the hookpoint is there and as wide as the dictionary."""
         try:
             with torch.inference_mode():
-                width = self._read(torch.zeros((1, 1), dtype=torch.long, device=self._bridge.cfg.device)).shape[-1]
+                width = self._read(torch.zeros((1, 1), dtype=torch.long, device=self._device)).shape[-1]
         except (KeyError, ValueError, IndexError) as error:
             raise SubjectError(
                 f"{self.model_name} has no hookpoint {self.hookpoint}, which {self.dictionary_name} reads; "

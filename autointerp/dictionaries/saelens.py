@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, assert_never
@@ -151,10 +152,11 @@ class SaeLens:
                 return inputs
             case "constant_norm_rescale":
                 length = torch.linalg.vector_norm(inputs, dim=-1, keepdim=True)
-                return inputs * (self.d_in**0.5 / length)
+                return torch.div(inputs, length / math.sqrt(self.d_in))
             case "layer_norm":
                 centred = inputs - inputs.mean(dim=-1, keepdim=True)
-                return centred / (centred.std(dim=-1, keepdim=True) + 1e-5)
+                deviation: Tensor = centred.std(dim=-1, keepdim=True)
+                return torch.div(centred, deviation + 1e-5)
             case _:
                 assert_never(self.normalisation)
 
