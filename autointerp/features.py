@@ -1,0 +1,142 @@
+"""One feature of a model from beginning to end: sample, debate, attack, repair, score."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.debate import debate
+from agents.debater import Debater
+from agents.judge import Judge
+from autointerp.options import RunOptions
+from autointerp.repair import repair
+from autointerp.results import Defence, FeatureResult
+from autointerp.sampling import Samples, neighbour_windows, sample
+from autointerp.scoring import Scores, TokenLookup, dev_score, score_explanation, shifted
+from autointerp.specs import make_debaters, make_judge
+from autointerp.workspace import Workspace
+from dsl.errors import InputError
+from dsl.nodes import Explanation
+from dsl.records import HeldOut
+from probes.attack import Attack, attack
+from probes.generators import MaskedEdits, Mutants, NeighbourWindows, Synonyms
+from probes.trial import Budget
+
+
+@dataclass(frozen=True, eq=False)
+class Court:
+    """What every explanation of one feature is put before: its samples, the model, and who may mend it."""
+
+    workspace: Workspace
+    index: int
+    samples: Samples
+    debaters: Sequence[Debater]
+    judge: Judge
+    run: RunOptions
+
+    def dev_score(self, explanation: Explanation) -> float:
+        return dev_score(explanation, self.samples.dev)
+
+    def rng(self, purpose: str) -> random.Random:
+        """A stream of its own for each purpose, so that more work in one place changes nothing elsewhere."""
+        return random.Random(f"{self.run.seed} {self.samples.evidence.feature} {purpose}")
+
+    def attack(self, explanation: Explanation, purpose: str) -> Attack:
+        workspace = self.workspace
+
+        def windows(feature: int, neighbour: int, count: int) -> Sequence[tuple[tuple[int, ...], int]]:
+            drawn = np.random.default_rng([self.run.seed, feature, neighbour])
+            return neighbour_windows(workspace.store, feature, neighbour, count, drawn)
+
+        generators = (
+            Synonyms(workspace.lexicon),
+            MaskedEdits(workspace.infiller),
+            NeighbourWindows(windows),
+            Mutants(),
+        )
+        return attack(
+            explanation,
+            self.index,
+            workspace.subject,
+            [self.samples.evidence, self.samples.dev],
+            self.samples.evidence.thresholds,
+            generators,
+            Budget(self.run.probe_tokens),
+            self.rng(purpose),
+        )
+
+    def defend(self, explanation: Explanation) -> Defence:
+        """Attack, mend with what was found, and attack what came of it with a budget of the same size."""
+        if not self.run.probe_tokens:
+            return Defence(explanation, explanation)
+        first = self.attack(explanation, "attack")
+        outcome = repair(
+            explanation,
+            first,
+            self.samples.evidence,
+            self.debaters,
+            self.dev_score,
+            self.workspace.subject.vocabulary,
+            self.rng("repair"),
+        )
+        if outcome is None or outcome.accepted is None:
+            return Defence(explanation, explanation, (first,), outcome)
+        return Defence(explanation, outcome.accepted, (first, self.attack(outcome.accepted, "second attack")), outcome)
+
+
+def open_court(workspace: Workspace, index: int, run: RunOptions) -> Court:
+    """Sample the feature's behaviour; InputError where it never fires, or always."""
+    feature = workspace.subject.feature(index)
+    samples = sample(workspace.store, workspace.subject.vocabulary, feature, seed=run.seed)
+    return Court(
+        workspace, index, samples, make_debaters(run.debaters, workspace.lexicon), make_judge(run.judge), run
+    )
+
+
+def explain_feature(court: Court) -> FeatureResult:
+    """Hold the debate, defend the explanation it chose, and score it beside the controls given the same treatment."""
+    samples, workspace = court.samples, court.workspace
+    transcript = debate(
+        samples.evidence, court.debaters, court.judge, court.dev_score, court.rng("debate"), lexicon=workspace.lexicon
+    )
+    winner, best = transcript.winner, transcript.best_by_dev
+    if winner is None or best is None:
+        reasons = "; ".join(f"{forfeit.debater}: {forfeit.reason}" for forfeit in transcript.forfeits)
+        raise InputError(f"no debater handed in an explanation that could stand ({reasons})")
+    defence = court.defend(winner.argument.explanation)
+    control = transcript.sides[best].argument.explanation
+    control_defence = defence if control == defence.before else court.defend(control)
+    explanation = defence.after
+    return FeatureResult(
+        feature=samples.evidence.feature,
+        explanation=explanation,
+        transcript=transcript,
+        defence=defence,
+        scores=score_explanation(explanation, samples.held_out, seed=court.run.seed),
+        baselines=baselines(samples, explanation, control_defence.after, court.run.seed),
+        prefix=workspace.subject.prefix,
+    )
+
+
+def baselines(
+    samples: Samples, explanation: Explanation, best_by_dev: Explanation, seed: int
+) -> Mapping[str, Scores | None]:
+    """What the scores are read against, on the same held-out documents and from the same resamples."""
+    evidence, held_out = samples.evidence, samples.held_out
+    training, activations = samples.training()
+    lookup = TokenLookup.fit(evidence.batch, evidence.activations, evidence.thresholds)
+    full = TokenLookup.fit(training, activations, evidence.thresholds)
+    return {
+        "token_lookup": lookup.score(held_out, seed=seed),
+        "token_lookup_full": full.score(held_out, seed=seed),
+        "best_by_dev": score_explanation(best_by_dev, held_out, seed=seed),
+        "shuffled": shuffled_floor(explanation, held_out, seed),
+    }
+
+
+def shuffled_floor(explanation: Explanation, held_out: HeldOut, seed: int) -> Scores:
+    """What the explanation scores against the same activations moved along their documents."""
+    return score_explanation(explanation, shifted(held_out, np.random.default_rng(seed)), seed=seed)

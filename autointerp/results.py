@@ -1,0 +1,87 @@
+"""What is known of one feature at the end, and the JSON line that says it. The keys are a fixed contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from agents.transcript import Transcript
+from autointerp.repair import RepairOutcome
+from autointerp.scoring import Scores
+from dsl.nodes import Explanation
+from dsl.render import render
+from probes.attack import Attack
+from probes.bank import to_json
+from probes.subject import TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class Defence:
+    """An explanation before and after it was attacked: `standing` are the counterexamples to what is left.
+
+    `attacks` are in the order in which they ran: on the explanation as proposed, and again on the repaired one where a
+    repair was accepted.
+    """
+
+    before: Explanation
+    after: Explanation
+    attacks: tuple[Attack, ...] = ()
+    repair: RepairOutcome | None = None
+
+    @property
+    def standing(self) -> Attack | None:
+        return self.attacks[-1] if self.attacks else None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureResult:
+    """One feature's debate, defence and scores.
+
+    `baselines` names what the scores are to be compared with; a baseline that was not run is None. `skipped` says, by
+    name, which parts of the work were not done and why.
+    """
+
+    feature: str
+    explanation: Explanation
+    transcript: Transcript
+    defence: Defence
+    scores: Scores
+    baselines: Mapping[str, Scores | None]
+    prefix: TokenIds = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        canonical = render(self.explanation)
+        standing = self.defence.standing
+        scores: dict[str, object] = dict(self.scores.to_json())
+        scores["baselines"] = {
+            name: None if scored is None else scored.to_json() for name, scored in self.baselines.items()
+        }
+        scores["unscored"] = self.scores.unscored()
+        repair = self.defence.repair
+        return {
+            "feature": self.feature,
+            "explanation": canonical,
+            "canonical": canonical,
+            "debate": self.transcript.to_json()
+            | {
+                "before_repair": render(self.defence.before),
+                "repair": None if repair is None else repair.to_json(),
+            },
+            "scores": scores,
+            "counterexamples": [to_json(one, self.prefix) for one in standing.counterexamples] if standing else [],
+            "probes": [_attack(attack) for attack in self.defence.attacks],
+            "skipped": dict(self.skipped),
+        }
+
+
+def _attack(attack: Attack) -> dict[str, object]:
+    return {
+        "probes": attack.probes,
+        "subject_tokens": attack.tokens,
+        "disagreeing": attack.disagreeing,
+        "disagreements_per_thousand": attack.disagreements_per_thousand,
+        "first": attack.first,
+        "boundary": attack.boundary,
+        "funnel": {name: asdict(funnel) for name, funnel in attack.funnel.items()},
+    }

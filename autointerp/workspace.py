@@ -1,0 +1,113 @@
+"""All that a run over a model works with: the subject, its activations over a corpus, a lexicon, a masked model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autointerp import terminal
+from autointerp.cache import cache_folder
+from autointerp.corpus import Documents, read_documents
+from autointerp.infill import MaskedInfiller
+from autointerp.lexicons import DefaultLexicon
+from autointerp.models import TransformerSubject
+from autointerp.options import CorpusOptions
+from autointerp.store import Store, collect
+from dsl.errors import InputError
+
+from autointerp import demo  # isort: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """Open and ready; `infiller` is None where no masked model was named."""
+
+    subject: TransformerSubject
+    store: Store
+    lexicon: DefaultLexicon
+    infiller: MaskedInfiller | None
+
+    def index_of(self, name: str) -> int:
+        """The index of a feature given as `hookpoint/index` or as the index alone; InputError says what there is."""
+        hookpoint, _, number = name.rpartition("/")
+        if not number.isdigit() or hookpoint not in ("", self.subject.hookpoint):
+            raise InputError(
+                f"{name!r} is no feature of {self.subject.dictionary_name}; "
+                f"write {self.subject.hookpoint}/0 to {self.subject.hookpoint}/{self.subject.d_sae - 1}"
+            )
+        return self.subject.feature(int(number)).index
+
+
+def complete(options: CorpusOptions) -> CorpusOptions:
+    """The options with the embedded demo filled in where nothing is named; half a model is an InputError."""
+    if options.model is None and options.sae is None:
+        paths = demo.paths()
+        filled = replace(options, model=str(paths.lm), sae=paths.sae)
+        return replace(filled, corpus=options.corpus or paths.corpus, mlm=options.mlm or paths.mlm)
+    missing = [f"--{name}" for name in ("model", "sae", "corpus") if getattr(options, name) is None]
+    if missing:
+        raise InputError(f"a model of your own also needs {' and '.join(missing)}; name none to use the embedded one")
+    return options
+
+
+def open_workspace(options: CorpusOptions, *, collecting: bool = True) -> Workspace:
+    """Load everything; the corpus is run once, and its activations are kept for the next time.
+
+    Without `collecting` the store must stand already: worker processes open what their parent made.
+    """
+    options = complete(options)
+    assert options.model is not None and options.sae is not None and options.corpus is not None
+    subject = TransformerSubject.load(options.model, options.sae, device=options.device)
+    documents = read_documents(options.corpus)
+    folder = options.store or _store_folder(subject, documents)
+    if collecting:
+        with terminal.progress("reading the corpus") as advance:
+            store = collect(subject, documents, folder, progress=advance)
+    else:
+        store = Store.open(folder, verify=False)
+    infiller = None
+    if options.mlm is not None:
+        infiller = MaskedInfiller.load(options.mlm, subject.vocabulary, device=options.device)
+    return Workspace(subject, store, DefaultLexicon(), infiller)
+
+
+def collect_store(options: CorpusOptions, *, as_json: bool) -> None:
+    """`autointerp collect`: make or complete a store, and say what it holds."""
+    workspace = open_workspace(replace(options, mlm=None))
+    store = workspace.store
+    summary = {
+        "store": str(store.folder),
+        "documents": int(store.manifest["corpus"]["documents"]),
+        "contexts": len(store.contexts.lengths),
+        "tokens": store.tokens,
+        "features": store.d_sae,
+        "live_features": len(store.live_features()),
+        "activations": int(store.counts.sum()),
+    }
+    if as_json:
+        terminal.print_line(summary)
+        return
+    for name, value in summary.items():
+        print(f"{name.replace('_', ' '):>14}  {value:,}" if isinstance(value, int) else f"{name:>14}  {value}")
+
+
+def build_demo(text: Path, out: Path, *, as_json: bool) -> None:
+    """`autointerp demo build`: train the demo's models from a text and measure them."""
+    from autointerp.demo.build import build
+
+    with terminal.progress("building") as advance:
+        figures = build(text, out, progress=advance)
+    if as_json:
+        terminal.print_line(figures)
+    else:
+        print(json.dumps(terminal.rounded(figures), indent=2))
+
+
+def _store_folder(subject: TransformerSubject, documents: Documents) -> Path:
+    """One folder for each model, dictionary and corpus file, so that no run meets another's store."""
+    path = documents.path.resolve()
+    stat = path.stat()
+    key = json.dumps([subject.fingerprint, str(path), stat.st_size, stat.st_mtime_ns], sort_keys=True)
+    return cache_folder("stores", hashlib.sha256(key.encode()).hexdigest()[:20])
