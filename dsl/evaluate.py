@@ -103,7 +103,8 @@ class Evaluator:
 
     def matches(self, expression: Expression) -> Bool[np.ndarray, "batch ctx"]:
         """Where the expression holds, False in the padding."""
-        return self._holds(expression) & self.batch.mask
+        held: Bool[np.ndarray, "batch ctx"] = self._holds(expression) & self.batch.mask
+        return held
 
     def packed(self, expression: Expression) -> UInt8[np.ndarray, " bytes"]:
         """Where the expression holds: a bit for each token in reading order, padding left out, eight to a byte."""
@@ -160,9 +161,9 @@ class Evaluator:
             case And(operands):
                 return _all([self._holds(operand) for operand in operands])
             case Or(operands):
-                return np.logical_or.reduce([self._holds(operand) for operand in operands])
+                return _any([self._holds(operand) for operand in operands])
             case Except(kept, removed):
-                return self._holds(kept) & ~self._holds(removed)
+                return _all([self._holds(kept), ~self._holds(removed)])
         assert_never(node)
 
 
@@ -170,6 +171,13 @@ def _all(parts: Sequence[Bool[np.ndarray, "batch ctx"]]) -> Bool[np.ndarray, "ba
     result = parts[0].copy()
     for part in parts[1:]:
         result &= part
+    return result
+
+
+def _any(parts: Sequence[Bool[np.ndarray, "batch ctx"]]) -> Bool[np.ndarray, "batch ctx"]:
+    result = parts[0].copy()
+    for part in parts[1:]:
+        result |= part
     return result
 
 

@@ -12,7 +12,8 @@ def positions(first: int, last: int, batch: Batch) -> Bool[np.ndarray, "batch ct
     """True at tokens `first` to `last` of the document, counted from 1; never where a window's start is unknown."""
     starts = batch.starts[:, None]
     place = starts + np.arange(1, batch.ids.shape[1] + 1)
-    return (starts != UNKNOWN_START) & (first <= place) & (place <= last)
+    result: Bool[np.ndarray, "batch ctx"] = (starts != UNKNOWN_START) & (first <= place) & (place <= last)
+    return result
 
 
 def repeated(batch: Batch) -> Bool[np.ndarray, "batch ctx"]:

@@ -28,7 +28,7 @@ def boundary(name: BoundaryName, batch: Batch) -> Bool[np.ndarray, "batch ctx"]:
         case "the start of a sentence":
             return _starts(batch)
         case "the end of a sentence":
-            return character_view(batch).read(_has_end)[0] > 0
+            return _ends(batch)
     assert_never(name)
 
 
@@ -45,7 +45,13 @@ def _starts(batch: Batch) -> Bool[np.ndarray, "batch ctx"]:
     state[(state == _ENDED) & spaced] = _READY
     before = np.empty_like(state)
     before[:, :1], before[:, 1:] = initial[:, None], state[:, :-1]
-    return (starts >> before & 1).astype(np.bool_)
+    result: Bool[np.ndarray, "batch ctx"] = (starts >> before & 1).astype(np.bool_)
+    return result
+
+
+def _ends(batch: Batch) -> Bool[np.ndarray, "batch ctx"]:
+    result: Bool[np.ndarray, "batch ctx"] = character_view(batch).read(_has_end)[0] > 0
+    return result
 
 
 def _sentences(piece: Piece) -> tuple[int, ...]:

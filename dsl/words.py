@@ -23,8 +23,8 @@ from dsl.nodes import fold, is_word_character
 LONGEST_WORD = 128
 """Bytes of the longest word there is. What runs on for longer (text without spaces, most often) is no word at all."""
 
-TOO_LONG = 0
-"""The number of all words that are too long."""
+TOO_LONG, NO_WORD = 0, -1
+"""The number of all words that are too long, and what stands where there is none."""
 
 STEPS_KEPT = 1_000_000
 """Distinct (word begun, token) pairs after which what is known of a vocabulary's words is forgotten and begun anew."""
@@ -83,27 +83,42 @@ class WordView:
         low, high = np.searchsorted(event_steps, steps, "left"), np.searchsorted(event_steps, steps, "right")
         chosen = _ranges(low, high - low)
         positions = np.repeat(positions, high - low)
-        stream = self._words_before[positions] + self._table.event_offsets[events_found[chosen]]
+        stream = self._completed_before[positions] + self._table.event_offsets[events_found[chosen]]
         return Ends(positions, stream, which[chosen])
 
     def _read(self, events: Int[np.ndarray, " events"]) -> Bool[np.ndarray, "batch ctx"]:
         at_steps = np.zeros(len(self._table), dtype=np.bool_)
         at_steps[self._table.event_steps[events]] = True
-        return np.take(at_steps, self._steps, mode="clip")
+        result: Bool[np.ndarray, "batch ctx"] = np.take(at_steps, self._steps, mode="clip")
+        return result
 
     @cached_property
-    def _words_before(self) -> Int[np.ndarray, " n"]:
-        """How many words had been completed before each position, over all rows."""
-        completed = self._table.completed_counts[self._steps.reshape(-1)]
-        return np.cumsum(completed, dtype=np.int64) - completed
+    def _left(self) -> Bool[np.ndarray, "batch ctx"]:
+        """True where a token begins anew, which completes the word that was unfinished before it."""
+        left = np.zeros(self._steps.shape, dtype=np.bool_)
+        unfinished = self._table.unfinished != NO_WORD
+        left[:, 1:] = unfinished[self._steps[:, :-1]] & self._table.fresh[self._steps[:, 1:]]
+        return left
+
+    @cached_property
+    def _completed_before(self) -> Int[np.ndarray, " n"]:
+        """How many words are complete, over all rows, before those that are completed inside each token."""
+        left = self._left.reshape(-1)
+        inside = self._table.completed_counts[self._steps.reshape(-1)]
+        before: Int[np.ndarray, " n"] = np.cumsum(inside + left, dtype=np.int64) - inside
+        return before
 
     @cached_property
     def _stream(self) -> tuple[Int[np.ndarray, " words"], Int[np.ndarray, " batch"]]:
         """The completed words of all rows in text order, and where each row's begin."""
-        steps = self._steps.reshape(-1)
-        chosen = _ranges(self._table.completed_starts[steps], self._table.completed_counts[steps])
+        steps, before = self._steps.reshape(-1), self._completed_before
+        starts, counts = self._table.completed_starts[steps], self._table.completed_counts[steps]
+        stream = np.zeros(before[-1] + counts[-1] if len(before) else 0, dtype=np.int32)
+        left = np.flatnonzero(self._left)
+        stream[before[left] - 1] = self._table.unfinished[steps[left - 1]]
+        stream[_ranges(before, counts)] = self._table.completed_words[_ranges(starts, counts)]
         rows, width = self._steps.shape
-        return self._table.completed_words[chosen], self._words_before[:: width or 1][:rows]
+        return stream, before[:: width or 1][:rows]
 
 
 class WordTable:
@@ -120,6 +135,8 @@ class WordTable:
         self._event_offsets: list[int] = []
         self._completed: list[int] = []
         self._completed_starts = [0, 0]
+        self._unfinished = [NO_WORD]
+        self._fresh = [1]
         self._predicates: dict[Callable[[str], bool], list[bool]] = {}
         self._arrays: dict[str, Int[np.ndarray, " n"]] = {}
         self._lock = RLock()  # batches of one vocabulary may be read by several threads
@@ -173,6 +190,16 @@ class WordTable:
     def completed_counts(self) -> Int[np.ndarray, " steps"]:
         return np.diff(self._array("completed_starts", self._completed_starts))
 
+    @property
+    def unfinished(self) -> Int[np.ndarray, " steps"]:
+        """The word that is unfinished after each step, or NO_WORD."""
+        return self._array("unfinished", self._unfinished)
+
+    @property
+    def fresh(self) -> Bool[np.ndarray, " steps"]:
+        """Whether the step was read with no unfinished word before it, or without regard to one."""
+        return self._array("fresh", self._fresh) > 0
+
     def _array(self, name: str, values: list[int]) -> Int[np.ndarray, " n"]:
         """A growing list as an array, made again only when it has grown."""
         with self._lock:
@@ -187,7 +214,7 @@ class WordTable:
         spans = word_spans(text)
         rest = text[spans[-1][1] :] if spans else text
         unfinished = bool(spans) and (not rest or (len(rest) == 1 and rest in _APOSTROPHES))
-        step = len(self._completed_starts) - 1
+        step, word = len(self._completed_starts) - 1, NO_WORD
         for offset, (start, stop) in enumerate(spans):
             word = self._intern(text[start:stop])
             if not unfinished or offset < len(spans) - 1:
@@ -198,6 +225,8 @@ class WordTable:
                 self._event_words.append(word)
                 self._event_offsets.append(offset)
         self._completed_starts.append(len(self._completed))
+        self._unfinished.append(word if unfinished else NO_WORD)
+        self._fresh.append(int(not run))
         carried = _bytes(text[spans[-1][0] :]) if unfinished else b""
         if len(carried) > LONGEST_WORD + _MARGIN:
             # All words that are too long are one: only the end, which tells how the word goes on, is carried.

@@ -1,0 +1,109 @@
+"""Laws of meaning, for random explanations on random texts: split words and characters, quotes, odd bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reference
+from dsl.batch import Batch, Vocabulary
+from dsl.evaluate import Evaluator, evaluate, matches
+from dsl.nodes import Explanation, Expression
+from dsl.records import Context
+from strategies import explanations, expressions
+
+PIECES = (
+    " pizza", "pizza", "piz", "za", "s", " the", "the", " crust", "cr", "ust", "'", "’", "t", " don", "don't", "'s", "n't",
+    " I'm", " Lily", "li", "ly", "NASA", " U", "S", "A", " red and", " ran. Run", ".", "!", "?...", "…", ",", "\n", "\n\n",
+    " ", "  ", "\u00a0", '"', ' "', '."', '""', "“", "”", "«", "»", "‘", "(", ")", " (a", "b)", "]", "{[", ")(", "3", "14",
+    " 42", "٣", "½", "caf", "é", "\udcc3", "\udca9", "\udce2", "\udc80", "\udc99", "\udc9c", "\udc9d", "\udca6",
+    "\udcf0\udc9f", "\udc98\udc80", "\udcff", "😀", "e\u0301", "ß", "SS", "ǅ", "Straße", "漢字", "字", "-", "x" * 70, "x" * 64,
+    "not", " who", " of", "one", " and", " was", "a", "A",
+)  # fmt: skip
+WORDS = (
+    "pizza", "pizzas", "the", "crust", "don't", "don", "t", "s", "i'm", "lily", "nasa", "usa", "red", "and", "ran", "run",
+    "café", "strasse", "漢字", "字", "3", "14", "x" * 128, "x" * 64, "a", "b", "e\u0301", "not", "who", "one", "was", "of",
+)  # fmt: skip
+
+token_lists = st.lists(st.sampled_from(PIECES), max_size=12).map(tuple)
+long_token_lists = st.lists(st.sampled_from(PIECES[:24]), min_size=30, max_size=45).map(tuple)
+starts = st.none() | st.just(0) | st.integers(0, 9)
+contexts = st.builds(lambda tokens, start: Context(tokens, start=start), token_lists | long_token_lists, starts)
+_expressions = expressions(PIECES, WORDS, max_leaves=4)
+_explanations = explanations(PIECES, WORDS, max_leaves=4)
+
+
+@st.composite  # names for strategies that are made of too much to be written out in messages
+def our_expressions(draw: st.DrawFn) -> Expression:
+    return draw(_expressions)
+
+
+@st.composite
+def our_explanations(draw: st.DrawFn) -> Explanation:
+    return draw(_explanations)
+
+
+@given(our_expressions(), st.lists(contexts, max_size=4))
+@settings(max_examples=400, deadline=None)
+def test_the_arrays_agree_with_the_reference(expression: Expression, some: list[Context]) -> None:
+    held = matches(expression, Batch.of(some))
+    for row, context in enumerate(some):
+        expected = reference.matches(expression, context.tokens, context.start)
+        assert held[row, : len(context.tokens)].tolist() == expected
+        assert not held[row, len(context.tokens) :].any()
+
+
+@given(our_explanations(), contexts)
+@settings(max_examples=100, deadline=None)
+def test_levels_agree_with_the_reference(explanation: Explanation, context: Context) -> None:
+    predicted = evaluate(explanation, Batch.of([context]))
+    assert predicted.dtype == np.float32
+    assert np.allclose(predicted[0], reference.evaluate(explanation, context.tokens, context.start))
+
+
+@given(our_explanations(), contexts, st.data())
+@settings(max_examples=100, deadline=None)
+def test_meaning_is_causal(explanation: Explanation, context: Context, data: st.DataObject) -> None:
+    t = data.draw(st.integers(0, len(context.tokens)))
+    whole = evaluate(explanation, Batch.of([context]))
+    cut = evaluate(explanation, Batch.of([Context(context.tokens[:t], start=context.start)]))
+    assert np.array_equal(whole[:, :t], cut)
+
+
+@given(our_explanations(), st.lists(contexts, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_a_batch_equals_its_contexts_one_at_a_time(explanation: Explanation, some: list[Context]) -> None:
+    together = evaluate(explanation, Batch.of(some))
+    for row, context in enumerate(some):
+        alone = evaluate(explanation, Batch.of([context]))[0]
+        assert np.array_equal(together[row, : len(alone)], alone)
+        assert not together[row, len(alone) :].any()
+
+
+@given(our_expressions(), st.lists(contexts, min_size=2, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_a_shared_vocabulary_remembers_nothing_that_changes_an_answer(
+    expression: Expression, some: list[Context]
+) -> None:
+    strings = sorted({token for context in some for token in context.tokens})
+    # Ids 0 to n and again: two ids for every text, so that equality is of texts.
+    vocabulary = Vocabulary([*strings, *strings])
+    for number, context in enumerate(some):
+        ids = tuple(strings.index(token) + len(strings) * (place % 2) for place, token in enumerate(context.tokens))
+        seen = Context(context.tokens, token_ids=ids, start=context.start)
+        held = matches(expression, Batch.of([seen], vocabulary))
+        assert held[0].tolist() == matches(expression, Batch.of([context]))[0].tolist(), number
+
+
+@given(st.lists(our_expressions(), min_size=1, max_size=6), st.lists(contexts, max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_an_evaluator_with_little_room_gives_the_same_answers(some: list[Expression], texts: list[Context]) -> None:
+    batch = Batch.of(texts)
+    small, large = Evaluator(batch, keep_bytes=0), Evaluator(batch)
+    for expression in [*some, *some]:
+        expected = matches(expression, batch)
+        assert np.array_equal(small.matches(expression), expected)
+        assert np.array_equal(large.matches(expression), expected)
+        bits = np.unpackbits(large.packed(expression))[: int(batch.mask.sum())]
+        assert np.array_equal(bits.astype(np.bool_), expected[batch.mask])
