@@ -33,8 +33,9 @@ class ExplanationError(AutointerpError):
     `expected` says in plain words what may stand there. `nearest` is a valid explanation close to the text, or None
     where none was found; it always parses. `reason` is the one line of what is wrong.
 
-    >>> print(ExplanationError("unknown words here", line=1, column=14, excerpt="", expected=("a pattern",)))
-    line 1, column 14: unknown words here; expected a pattern
+    >>> print(ExplanationError("a word is missing", column=14, nearest="activates on digits"))
+    line 1, column 14: a word is missing
+    nearest valid explanation: activates on digits
     """
 
     exit_code: ClassVar[int] = 2
@@ -63,6 +64,8 @@ class ExplanationError(AutointerpError):
             lines.append(self.excerpt)
         if self.nearest is not None:
             lines.append(f"nearest valid explanation: {self.nearest}")
+        elif self.excerpt or self.expected:
+            lines.append(f"an explanation looks like this: {_EXAMPLE}")
         return "\n".join(lines)
 
 
@@ -76,6 +79,9 @@ class StoreError(AutointerpError):
     """An activation store that is corrupt or was made otherwise, or a folder that cannot be written."""
 
     exit_code: ClassVar[int] = 4
+
+
+_EXAMPLE = 'activates on the token " pizza" in the context of the word "crust"'
 
 
 def _listed(items: tuple[str, ...]) -> str:

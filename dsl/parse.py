@@ -9,7 +9,7 @@ from typing import cast
 from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
 from lark.lexer import PatternStr
 
-from dsl.diagnose import ReadError, diagnose
+from dsl.diagnose import diagnose
 from dsl.lexicon import Lexicon
 from dsl.nodes import (
     CONTEXT_WINDOW,
@@ -43,6 +43,7 @@ from dsl.nodes import (
     normal_word,
     union,
 )
+from dsl.repair import ReadError
 from dsl.source import nesting, tidy
 
 MAX_LENGTH = 1_000_000
@@ -85,7 +86,7 @@ def _read(text: str, lexicon: Lexicon | None) -> Explanation:
     tree = _tree(text)
     deepest, place = _depth(tree)
     if deepest > MAX_DEPTH:
-        raise ReadError(f"expressions nest {deepest} deep; the limit is {MAX_DEPTH}", place)
+        raise ReadError(f"expressions nest {deepest} deep; the limit is {MAX_DEPTH}", place, meaning=True)
     return _Reader(lexicon).explanation(tree)
 
 
@@ -101,7 +102,10 @@ def _tree(text: str) -> Tree[Token]:
         at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
         offset = len(text) if at_end else error.pos_in_stream or 0
         terminals = error.interactive_parser.accepts() if error.interactive_parser else ()  # type: ignore[no-untyped-call]
-        raise ReadError("", offset, frozenset(map(_spelling, terminals))) from None
+        expected = frozenset(map(_spelling, terminals))
+        if offset < len(text) and f"{text[offset:]} " in expected:  # `activates on` ends too early, at its end
+            return _tree(f"{text} ")
+        raise ReadError("", offset, expected) from None
 
 
 def _spelling(terminal: str) -> str:
@@ -241,7 +245,11 @@ class _Reader:
         if isinstance(expansion, Tree):
             return words, _words(expansion)
         if self.lexicon is None:
-            raise ReadError("this short form needs its list of words, or a lexicon to take it from", asked.end_pos or 0)
+            raise ReadError(
+                "this short form needs its list of words, or a lexicon to take it from",
+                asked.end_pos or 0,
+                meaning=True,
+            )
         match _rule(tree):
             case "forms":
                 answers = self.lexicon.forms(words)
@@ -304,9 +312,9 @@ def _normal(word: str, literal: Token) -> str:
     try:
         return normal_word(word)
     except ValueError as error:
-        raise ReadError(str(error), literal.start_pos or 0) from error
+        raise ReadError(str(error), literal.start_pos or 0, meaning=True) from error
 
 
 def _failure(tree: Tree[Token], error: ValueError) -> ReadError:
     literal = next(iter(tree.scan_values(lambda child: isinstance(child, Token))), None)
-    return ReadError(str(error), (literal.start_pos or 0) if literal is not None else 0)
+    return ReadError(str(error), (literal.start_pos or 0) if literal is not None else 0, meaning=True)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 _PIECE = re.compile(
     r"""
-    "(?:[^"\\\n]|\\.)*"        # a string, closed on its line
-  | /(?:[^/\\\n]|\\.)*/        # a regular expression, closed on its line
+    "(?:[^"\\]|\\.)*"?          # a string; what is wrong with it is for the parser to say
+  | /(?:[^/\\]|\\.)*/?          # a regular expression
   | (?P<space>\s+)
   | (?P<mark>[,;()\[\]])
   | [^\s"/,;()\[\]]+           # a word
-  | .                          # an unclosed quote or slash
+  | .                          # a backslash at the very end
     """,
     re.VERBOSE | re.DOTALL,
 )
