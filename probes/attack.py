@@ -146,7 +146,7 @@ def _confirmed(probing: Probing) -> tuple[list[list[Found]], int]:
         one = found.candidate
         distinct.setdefault((one.token_ids, one.position, one.kind), found)
     grouped: dict[Cluster, list[Found]] = {}
-    for found in sorted(distinct.values(), key=_plainest_first):
+    for found in _by_turns(sorted(distinct.values(), key=_plainest_first)):
         grouped.setdefault(found.cluster, []).append(found)
     largest = sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))[:CLUSTERS]
     asked: list[Found] = []
@@ -189,4 +189,15 @@ def _shrunk(
 
 def _plainest_first(found: Found) -> tuple[object, ...]:
     one = found.candidate
-    return (not one.paired, -found.margin, len(one.token_ids), one.token_ids, one.position)
+    return (not one.paired, not one.is_about_context, -found.margin, len(one.token_ids), one.token_ids, one.position)
+
+
+def _by_turns(ordered: Sequence[Found]) -> list[Found]:
+    """The first of each generator in each cluster, then the second of each: no generator crowds out the others."""
+    rank: dict[tuple[Cluster, str], int] = {}
+    turns: list[int] = []
+    for found in ordered:
+        key = found.cluster, found.edit.generator
+        rank[key] = rank.get(key, -1) + 1
+        turns.append(rank[key])
+    return [ordered[place] for place in sorted(range(len(ordered)), key=lambda place: (turns[place], place))]

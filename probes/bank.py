@@ -49,15 +49,27 @@ def clusters(
 
 
 def ranked(counterexamples: Iterable[Counterexample], thresholds: Thresholds) -> tuple[Counterexample, ...]:
-    """Each text once, the most telling first: pairs, then by margin, then the more natural, then the shorter."""
+    """Each text once, the most telling first: pairs (of one token in two contexts before others), then by margin, then
+    the more natural, then the shorter.
+    """
     distinct: dict[tuple[TokenIds, int, Kind], Counterexample] = {}
     for one in counterexamples:
         distinct.setdefault((ids_of(one.example), one.position, one.kind), one)
 
     def worth(one: Counterexample) -> tuple[object, ...]:
         plain = margin(one.example.activations, thresholds, one.position, one.kind)
-        ids = ids_of(one.example)
-        return (not one.is_minimal_pair, -round(plain, 1), -round(naturalness(one), 1), len(ids), ids, one.position)
+        ids, original = ids_of(one.example), None if one.original is None else ids_of(one.original)
+        there = one.original_position
+        same_token = original is not None and there is not None and original[there] == ids[one.position]
+        return (
+            not one.is_minimal_pair,
+            not same_token,
+            -round(plain, 1),
+            -round(naturalness(one), 1),
+            len(ids),
+            ids,
+            one.position,
+        )
 
     return tuple(sorted(distinct.values(), key=worth))
 

@@ -141,7 +141,7 @@ class Probing:
         trial, thresholds = self.trial, self.trial.thresholds
         parent = None if edit.parent is None else self.question.parents[edit.parent]
         columns: tuple[Column, ...] | None = None
-        best: tuple[tuple[bool, bool, float, int], Candidate] | None = None
+        best: tuple[tuple[bool, bool, bool, float, int], Candidate] | None = None
         wrong: dict[Kind, Bool[np.ndarray, " ctx"]] = {
             "false_positive": false_positives(reading, thresholds),
             "false_negative": false_negatives(reading, thresholds),
@@ -154,12 +154,12 @@ class Probing:
                     continue
                 one = candidate(columns, position, kind, parent, thresholds)
                 plain = margin(reading.activations.tolist(), thresholds, position, kind)
-                key = (one.paired, position == edit.position, plain, -position)
+                key = (one.paired, one.is_about_context, position == edit.position, plain, -position)
                 if best is None or key > best[0]:
                     best = key, one
         if best is None:
             return None
-        (_, _, plain, _), one = best
+        (_, _, _, plain, _), one = best
         cluster = cluster_of(one.token_ids, one.position, one.kind, trial.explanation, trial.subject.vocabulary)
         original = None if parent is None else parent.token_ids
         return Found(one.without_what_follows(), edit, original, plain, cluster)

@@ -5,27 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool
 
 from dsl.evaluate import matches
-from dsl.nodes import (
-    About,
-    And,
-    Clause,
-    Except,
-    Explanation,
-    Expression,
-    Inside,
-    Modifier,
-    Not,
-    Or,
-    RightAfter,
-    Within,
-    Words,
-)
+from dsl.nodes import About, Clause, Explanation, Expression, Words, children
 from dsl.records import Thresholds
 from probes.edits import Edit
 from probes.subject import SubjectModel
@@ -98,33 +84,18 @@ def by_salience(
 
 
 def atoms_of(explanation: Explanation) -> tuple[Expression, ...]:
-    """The atoms of an explanation, in the order in which they are written, each once."""
+    """What an explanation looks at token by token, in the order in which it is written, each once.
+
+    The words of `in text about` count; the state of the text (`inside brackets`) is no single token's.
+    """
     found: dict[Expression, None] = {}
     waiting = [part for part in (explanation.weak, explanation.strong) if part is not None]
     while waiting:
         node = waiting.pop()
-        match node:
-            case Clause(phrase, modifiers):
-                waiting += [*reversed([part for m in modifiers for part in _parts(m)]), phrase]
-            case And(operands) | Or(operands):
-                waiting += reversed(operands)
-            case Not(operand):
-                waiting.append(operand)
-            case Except(kept, removed):
-                waiting += [removed, kept]
-            case _:
-                found[node] = None
+        inner = children(node)
+        if not inner:
+            found[node] = None
+        waiting += reversed(inner)
+        if isinstance(node, Clause):
+            found.update({Words(m.words): None for m in node.modifiers if isinstance(m, About)})
     return tuple(found)
-
-
-def _parts(modifier: Modifier) -> tuple[Expression, ...]:
-    """What a modifier looks at, as expressions; the state of the text (`inside brackets`) is no single token's."""
-    match modifier:
-        case RightAfter(anchor) | Within(anchor, _):
-            return (anchor,)
-        case About(_, words):
-            return (Words(words),)
-        case Inside():
-            return ()
-        case _:
-            assert_never(modifier)

@@ -104,6 +104,11 @@ class Candidate:
         return None if inside is None else before + inside
 
     @property
+    def is_about_context(self) -> bool:
+        """A pair with the same token on both sides: only what came before it differs."""
+        return self.paired and not self.columns[self.column].is_edit
+
+    @property
     def texts(self) -> tuple[TokenIds, ...]:
         """What has to be read to judge it: the text and, of a pair, the original."""
         whole = self.original_ids
