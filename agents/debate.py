@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
+import string
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agents.debater import Debater
@@ -26,7 +27,7 @@ from agents.transcript import (
     Verdict,
     Vote,
 )
-from dsl.complexity import bits, size
+from dsl.complexity import bits
 from dsl.errors import ExplanationError
 from dsl.lexicon import Lexicon
 from dsl.nodes import Explanation
@@ -191,19 +192,23 @@ def _propose(
     return tuple(turns), cases, tuple(forfeits)
 
 
-def _sides(
-    cases: dict[int, Argument], debaters: Sequence[Debater], dev_score: DevScore, seed: str
-) -> tuple[Side, ...]:
+def _sides(cases: dict[int, Argument], debaters: Sequence[Debater], dev_score: DevScore, seed: str) -> tuple[Side, ...]:
     """Equal explanations merge; labels are drawn without regard to who sits where."""
     seats: dict[Explanation, list[int]] = {}
     for seat, case in cases.items():
         seats.setdefault(case.explanation, []).append(seat)
-    labels = [chr(ord("A") + number) for number in range(len(seats))]
+    labels = list(itertools.islice(_labels(), len(seats)))
     random.Random(f"{seed} labels").shuffle(labels)
     return tuple(
         Side(cases[taken[0]], label, tuple(taken), tuple(debaters[seat].name for seat in taken), dev_score(explanation))
         for (explanation, taken), label in zip(seats.items(), labels, strict=True)
     )
+
+
+def _labels() -> Iterator[str]:
+    """A to Z, then A2 to Z2, and so on."""
+    for turn in itertools.count(1):
+        yield from (letter + (str(turn) if turn > 1 else "") for letter in string.ascii_uppercase)
 
 
 def _votes(
@@ -245,12 +250,12 @@ def _verdict(sides: Sequence[Side], votes: Sequence[Vote], margin: float, agreem
 
 
 def _best_by_dev(sides: Sequence[Side], seed: str) -> int | None:
-    """The side of the highest dev score; of equals the smaller explanation, then a seeded hash of its text."""
+    """The side of the highest dev score; of equals the shortest in bits, then by a seeded hash of its text."""
 
-    def rank(number: int) -> tuple[float, int, float, str]:
+    def rank(number: int) -> tuple[float, float, str]:
         explanation = sides[number].argument.explanation
         drawn = hashlib.sha256(f"{seed} {render(explanation)}".encode("utf-8", "surrogatepass")).hexdigest()
-        return -sides[number].dev_score, size(explanation), bits(explanation), drawn
+        return -sides[number].dev_score, bits(explanation), drawn
 
     return min(range(len(sides)), key=rank, default=None)
 
@@ -275,7 +280,7 @@ def _fires(evidence: Evidence) -> bool:
 
 def _no_firing_quote(requests: Sequence[QuoteRequest], answers: Sequence[Quote | Rejected]) -> str:
     said = [
-        f'quote {number} ("{request.text}"): {answer if isinstance(answer, Rejected) else "the feature is silent in it"}'
+        f'quote {number} ("{request.text}"): {answer if isinstance(answer, Rejected) else "the feature is silent there"}'
         for number, (request, answer) in enumerate(zip(requests, answers, strict=True), start=1)
     ]
     return "; ".join(["no verified quote shows a token on which the feature fires", *said])

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import assert_never
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from dsl.batch import Batch
-from dsl.evaluate import matches
+from dsl.evaluate import Evaluator
 from dsl.nodes import (
     CONTEXT_WINDOW,
     About,
@@ -42,7 +42,8 @@ from dsl.nodes import (
     WordsLike,
 )
 
-Bounds = tuple[Bool[np.ndarray, "batch ctx"], Bool[np.ndarray, "batch ctx"]]
+Mask = Bool[np.ndarray, "batch ctx"]
+Bounds = tuple[Mask, Mask]
 
 
 def bounds(expression: Expression, batch: Batch) -> Bounds:
@@ -52,77 +53,82 @@ def bounds(expression: Expression, batch: Batch) -> Bounds:
     >>> bool(lower[0, 2]), bool(upper[0, 2])  # " pizza" at token 2, nothing of a crust in sight  # doctest: +SKIP
     (False, True)
     """
-    lower, upper = _expression(expression, batch)
+    lower, upper = _expression(expression, Evaluator(batch))
     return lower & batch.mask, upper & batch.mask
 
 
-def _expression(expression: Expression, batch: Batch) -> Bounds:
-    seen = np.arange(batch.ids.shape[1])[None, :]  # tokens in sight before each position
+def _expression(expression: Expression, on: Evaluator) -> Bounds:
+    seen = _seen(on)
     match expression:
-        case (
-            Tokens() | Words() | FormsOf() | WordsLike() | TokensWith() | TokensMatching() | Class() | AnyToken()
-        ):
-            holds = matches(expression, batch)
+        case Tokens() | Words() | FormsOf() | WordsLike() | TokensWith() | TokensMatching() | Class() | AnyToken():
+            holds = on.matches(expression)
             return holds, holds
         case Phrase(words):
-            holds = matches(expression, batch)
-            return holds, holds | (matches(Words(words[-1:]), batch) & (seen < len(words)))
-        case Boundary():
-            holds = matches(expression, batch)
-            if expression.name == "the end of a sentence":
-                return holds, holds
-            return holds & (seen > 0), holds | (seen == 0)
+            holds = on.matches(expression)
+            return holds, holds | (on.matches(Words(words[-1:])) & (seen < len(words)))
+        case Boundary(name):
+            holds = on.matches(expression)
+            return holds, holds if name == "the end of a sentence" else holds | _may_open(on)
         case Positions():
-            return np.zeros_like(batch.mask), batch.mask
+            return np.zeros_like(on.batch.mask), on.batch.mask
         case RepeatedToken() | FollowedBefore():
-            return matches(expression, batch), batch.mask
+            return on.matches(expression), on.batch.mask
         case Not(operand):
-            lower, upper = _expression(operand, batch)
+            lower, upper = _expression(operand, on)
             return ~upper, ~lower
         case And(operands):
-            lowers, uppers = zip(*(_expression(operand, batch) for operand in operands), strict=True)
-            return np.logical_and.reduce(lowers), np.logical_and.reduce(uppers)
+            return _combined(np.logical_and, [_expression(operand, on) for operand in operands])
         case Or(operands):
-            lowers, uppers = zip(*(_expression(operand, batch) for operand in operands), strict=True)
-            return np.logical_or.reduce(lowers), np.logical_or.reduce(uppers)
+            return _combined(np.logical_or, [_expression(operand, on) for operand in operands])
         case Except(kept, removed):
-            return _expression_both(kept, Not(removed), batch)
+            return _combined(np.logical_and, [_expression(kept, on), _expression(Not(removed), on)])
         case Clause(phrase, modifiers):
-            lower, upper = _expression(phrase, batch)
-            for modifier in modifiers:
-                modifier_lower, modifier_upper = _modifier(modifier, batch, seen)
-                lower, upper = lower & modifier_lower, upper & modifier_upper
-            return lower, upper
+            conditions = [_modifier(modifier, on) for modifier in modifiers]
+            return _combined(np.logical_and, [_expression(phrase, on), *conditions])
     assert_never(expression)
 
 
-def _expression_both(one: Expression, other: Expression, batch: Batch) -> Bounds:
-    (lower, upper), (other_lower, other_upper) = _expression(one, batch), _expression(other, batch)
-    return lower & other_lower, upper & other_upper
-
-
-def _modifier(modifier: Modifier, batch: Batch, seen: np.ndarray) -> Bounds:
+def _modifier(modifier: Modifier, on: Evaluator) -> Bounds:
     match modifier:
         case RightAfter(anchor):
-            return _within(anchor, 1, batch, seen)
+            return _within(anchor, 1, on)
         case Within(anchor, distance):
-            return _within(anchor, distance, batch, seen)
+            return _within(anchor, distance, on)
         case About():
-            holds = matches(Clause(AnyToken(), (modifier,)), batch)
-            return holds, holds | (seen + 1 < CONTEXT_WINDOW)
+            holds = on.matches(Clause(AnyToken(), (modifier,)))
+            return holds, holds | (_seen(on) + 1 < CONTEXT_WINDOW)
         case Inside(enclosure):
-            # A quotation mark in sight may open or close; a bracket that opened in sight is open.
-            holds = matches(Clause(AnyToken(), (modifier,)), batch)
-            return (holds if enclosure == "brackets" else np.zeros_like(holds)), batch.mask
+            # A straight quotation mark in sight may open or close; what a bracket opened in sight is surely inside.
+            holds = on.matches(Clause(AnyToken(), (modifier,)))
+            return (holds if enclosure == "brackets" else np.zeros_like(holds)), on.batch.mask
     assert_never(modifier)
 
 
-def _within(anchor: Expression, distance: int, batch: Batch, seen: np.ndarray) -> Bounds:
-    lower, upper = _expression(anchor, batch)
-    return _window(lower, distance), _window(upper, distance) | (seen < distance)
+def _within(anchor: Expression, distance: int, on: Evaluator) -> Bounds:
+    """The anchor in the window of tokens before; it may stand there unseen where the window goes beyond the cut."""
+    lower, upper = (on.batch.mask & side for side in _expression(anchor, on))
+    return _window(lower, distance), _window(upper, distance) | (_seen(on) < distance)
 
 
-def _window(holds: Bool[np.ndarray, "batch ctx"], distance: int) -> Bool[np.ndarray, "batch ctx"]:
+def _window(holds: Mask, distance: int) -> Mask:
     """Whether it held at any of the `distance` tokens before."""
-    before = np.cumsum(np.pad(holds, ((0, 0), (distance + 1, 0))), axis=1)[:, : holds.shape[1] + distance]
-    return before[:, distance:] > before[:, : holds.shape[1]]
+    counts = np.cumsum(np.pad(holds, ((0, 0), (distance + 1, 0))), axis=1)
+    width = holds.shape[1]
+    within: Mask = counts[:, distance : distance + width] > counts[:, :width]
+    return within
+
+
+def _combined(operation: np.ufunc, parts: list[Bounds]) -> Bounds:
+    lowers, uppers = zip(*parts, strict=True)
+    return operation.reduce(lowers), operation.reduce(uppers)
+
+
+def _seen(on: Evaluator) -> Int[np.ndarray, "1 ctx"]:
+    """How many tokens are in sight before each position."""
+    return np.arange(on.batch.ids.shape[1])[None, :]
+
+
+def _may_open(on: Evaluator) -> Mask:
+    """Up to the first token in sight that has a word in it, a sentence may have ended just before the cut."""
+    wordy = on.matches(TokensMatching(r"[\pL\pM\pN]"))
+    return np.cumsum(wordy, axis=1) - wordy == 0

@@ -1,4 +1,4 @@
-"""How a debater without eyes chooses its quotes: where its explanation is right, from the peak down, and one contrast."""
+"""How a debater that cannot read chooses its quotes: where its explanation is right, and one contrast."""
 
 from __future__ import annotations
 

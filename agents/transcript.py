@@ -20,7 +20,7 @@ from dsl.records import Evidence
 from dsl.render import render
 from prompts import escape
 
-Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,7 @@ class ShownQuote:
 
 @dataclass(frozen=True, slots=True)
 class ShownArgument:
-    """One side as a judge sees it: a neutral label, the canonical explanation, the verified quotes, and nothing else."""
+    """One side as a judge sees it: a neutral label, the canonical explanation and the verified quotes."""
 
     label: str
     explanation: str
@@ -311,7 +311,7 @@ def _whole_pieces(tokens: Sequence[str], marks: Sequence[bool]) -> Iterator[tupl
 
 def _vote(vote: Vote) -> dict[str, Json]:
     return {
-        "order": "".join(vote.order),
+        "order": list(vote.order),
         "label": vote.label,
         "scores": dict(vote.scores),
         "reason": vote.reason,

@@ -68,7 +68,7 @@ def one_line(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    r"""`one_line`, and no unescaped quotation mark, angle bracket or backslash: it stays inside the quotes put round it.
+    r"""`one_line`, and no bare quotation mark, angle bracket or backslash: it stays inside its quotes.
 
     >>> print(escape('say "<<now>>"'))
     say \"\<\<now\>\>\"
