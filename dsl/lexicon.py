@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Lexicon(Protocol):
     """Where expansions come from. Answers are lower-case words, the word asked for among them, most apt first."""
 
