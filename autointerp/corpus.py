@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +27,7 @@ class Documents:
 
     def __init__(self, path: Path) -> None:
         self.path, self.skipped = path, 0
+        self._length: int | None = None
 
     def __iter__(self) -> Iterator[str]:
         self.skipped, count = 0, 0
@@ -37,19 +40,17 @@ class Documents:
         if not count:
             raise InputError(f"{self.path} holds no text; name a corpus of at least one document")
 
+    def __len__(self) -> int:
+        """How many documents there are, empty ones in a .jsonl file counted too: a quick look, for progress bars."""
+        if self._length is None:
+            with _mended(self.path), _open(self.path) as file:
+                texts: Iterable[str] = file if _is_jsonl(self.path) else _blocks(self.path, file)
+                self._length = sum(1 for text in texts if text.strip())
+        return self._length
+
     def _texts(self) -> Iterator[str]:
-        try:
-            with _open(self.path) as file:
-                if _is_jsonl(self.path):
-                    yield from _json_texts(self.path, file)
-                else:
-                    yield from _blocks(self.path, file)
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self.path} is not UTF-8 ({error.reason}); convert it, e.g. with iconv") from error
-        except EOFError as error:
-            raise InputError(f"{self.path} ends too early; it is no whole gzip file") from error
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from error
+        with _mended(self.path), _open(self.path) as file:
+            yield from _json_texts(self.path, file) if _is_jsonl(self.path) else _blocks(self.path, file)
 
 
 def read_documents(path: str | Path) -> Documents:
@@ -72,6 +73,19 @@ def _open(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8")
     return path.open(encoding="utf-8")
+
+
+@contextmanager
+def _mended(path: Path) -> Iterator[None]:
+    """What reading can run into, said so that it can be mended."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 ({error.reason}); convert it, e.g. with iconv") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is no whole gzip file ({error}); download it again") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _json_texts(path: Path, file: IO[str]) -> Iterator[str]:

@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from autointerp.near_copies import NearCopies
-from autointerp.shards import FORMAT, Shard, read_manifest, read_shard, write_manifest, write_shard, writing
+from autointerp.shards import FORMAT, Shard, discard, read_manifest, read_shard, write_manifest, write_shard, writing
 from dsl.batch import Batch, Vocabulary
-from dsl.errors import InputError, StoreError
+from dsl.errors import InputError, StoreError, SubjectError
 from dsl.records import Thresholds
 from probes.subject import TokenIds
 
@@ -33,7 +33,7 @@ LONGEST_CONTEXT = 255
 SHARD_CONTEXTS = 512
 
 Progress = Callable[[int, int], None]
-"""Called with the documents read and their number (0 where the corpus does not say)."""
+"""Called with the documents read so far and their number (0 where the corpus has no length)."""
 
 
 class Collectable(Protocol):
@@ -135,7 +135,7 @@ class Store:
     def contexts(self) -> Contexts:
         """Lengths, documents and splits of all contexts."""
         documents = np.concatenate([shard.documents for shard in self._shards])
-        splits = np.array([SPLITS.index(split) for split in self.manifest["splits"]], dtype=np.int8)
+        splits = np.frombuffer(self.manifest["splits"].encode("ascii"), dtype=np.uint8) - ord("0")
         lengths = np.concatenate([np.diff(shard.offsets) for shard in self._shards])
         return Contexts(lengths.astype(np.int64), documents, splits[documents])
 
@@ -184,6 +184,11 @@ class Store:
 
     def batch(self, rows: Int[np.ndarray, " rows"], vocabulary: Vocabulary) -> Batch:
         """The contexts of these rows, in this order, as a batch."""
+        ids, lengths = self.ids(rows)
+        return Batch(ids, lengths, np.zeros(len(rows), dtype=np.int64), vocabulary)
+
+    def ids(self, rows: Int[np.ndarray, " rows"]) -> tuple[Int[np.ndarray, "rows ctx"], Int[np.ndarray, " rows"]]:
+        """Token ids of the contexts of these rows, padded at the right with 0, and their lengths."""
         lengths = self.contexts.lengths[rows]
         ids = np.zeros((len(rows), int(lengths.max(initial=0))), dtype=np.int32)
         shards = np.searchsorted(self._first_rows, rows, side="right") - 1
@@ -195,7 +200,7 @@ class Store:
             part = np.zeros((len(chosen), ids.shape[1]), dtype=np.int32)
             part[mask] = shard.ids[cells]
             ids[chosen] = part
-        return Batch(ids, lengths, np.zeros(len(rows), dtype=np.int64), vocabulary)
+        return ids, lengths
 
     def split_batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
         """All contexts of a split, in the order of `contexts.rows(split)`; made once and shared."""
@@ -254,20 +259,22 @@ def collect(
         reading.to_end()
         _check_same(folder, "the corpus", manifest["corpus"], reading.corpus)
         return Store.open(folder)
-    shards: list[Shard] = []
+    read = 0
     for number, contexts in enumerate(reading.shards(subject, width, shard_contexts)):
+        read += 1
         if number < len(manifest["shards"]):
             entry = manifest["shards"][number]
             _check_same(folder, "the corpus", entry["contexts_sha256"], contexts.digest)
-            shards.append(read_shard(folder, number, entry["sha256"]))
+            read_shard(folder, number, entry["sha256"])
             continue
         shard = _run(subject, contexts)
         entry = {"contexts_sha256": contexts.digest, "sha256": write_shard(folder, number, shard)}
         manifest["shards"].append(entry)
         write_manifest(folder, manifest)
     if not manifest["shards"]:
+        discard(folder)
         raise InputError("the corpus has no token in it; name a corpus of at least one document with text")
-    _check_same(folder, "the corpus", len(manifest["shards"]), number + 1)
+    _check_same(folder, "the corpus", len(manifest["shards"]), read)
     manifest |= {"corpus": reading.corpus, **reading.split()}
     write_manifest(folder, manifest)
     return Store.open(folder, verify=False)
@@ -334,7 +341,7 @@ class _Reading:
         _, leaders = np.unique(groups[order], return_index=True)
         sides = np.searchsorted(SHARES, digests["side"][order[leaders]] / 2.0**64, side="right")
         sides = sides[np.unique(groups, return_inverse=True)[1]]
-        return {"splits": [SPLITS[side] for side in sides], "near_copies": report}
+        return {"splits": "".join(map(str, sides)), "near_copies": report}
 
     def _blocks(self, size: int = 64) -> Iterator[tuple[int, list[str]]]:
         """Documents by the block: a tokeniser works on many at a time."""
@@ -365,7 +372,7 @@ def _run(subject: Collectable, shard: _ShardOfContexts) -> Shard:
     features = np.concatenate([columns for _, columns, _ in found])
     values = np.concatenate([numbers for _, _, numbers in found])
     if not np.isfinite(values).all():
-        raise InputError("the model gives activations that are not finite; check its weights")
+        raise SubjectError("the model gives activations that are not finite; check its weights")
     order = np.lexsort((cells, features))
     return Shard(
         ids=np.concatenate([np.asarray(context, dtype=np.int32) for context in shard.contexts]),
