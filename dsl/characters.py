@@ -51,7 +51,7 @@ class PieceTable:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._pieces = [Piece("", 0, 0)]
-        self._fold = Fold(vocabulary, self._step, lambda character: "\udc80" <= character <= "\udcbf")
+        self._fold = Fold(vocabulary, self._step, _may_continue, binds=_may_leave)
         self._described: dict[Callable[[Piece], tuple[int, ...]], list[tuple[int, ...]]] = {}
         self._lock = RLock()  # batches of one vocabulary may be read by several threads
 
@@ -78,6 +78,16 @@ class PieceTable:
             lies_from += 1
         self._pieces.append(Piece(text, len(settled), lies_from))
         return whole[length:]
+
+
+def _may_continue(token: str) -> bool:
+    """Whether it begins with bytes that go on with a character."""
+    return "\udc80" <= token[0] <= "\udcbf"
+
+
+def _may_leave(token: str) -> bool:
+    """Whether it ends with bytes that no character has come of yet."""
+    return "\udc80" <= token[-1] <= "\udcff"
 
 
 def character_view(batch: Batch) -> CharacterView:

@@ -23,15 +23,20 @@ class Fold:
     """Interned steps of a fold over tokens: a step is a (carried bytes, token) pair that occurred.
 
     `step(carried, token)` is called once for each new pair, in the order of step numbers (from 1: step 0 is the
-    padding), and gives what is carried on. `depends(text)` must be True for tokens whose step depends on what is
-    carried; the first character of the text decides.
+    padding), and gives what is carried on. A step depends on what is carried where `depends` holds for the text of the
+    token, or `binds` for that of the token before; a token of no text always depends. Elsewhere a step starts afresh.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, step: Callable[[bytes, bytes], bytes], depends: Callable[[str], bool]
+        self,
+        vocabulary: Vocabulary,
+        step: Callable[[bytes, bytes], bytes],
+        depends: Callable[[str], bool],
+        binds: Callable[[str], bool],
     ) -> None:
         self._vocabulary, self._step = vocabulary, step
-        self._depends = vocabulary.where(lambda text: not text or depends(text[0]))
+        self._depends = vocabulary.where(lambda text: not text or depends(text))
+        self._binds = vocabulary.where(lambda text: not text or binds(text))
         self._alone = np.full(len(vocabulary), -1, dtype=np.int32)
         self._states: dict[bytes, int] = {b"": EMPTY}
         self._carried: list[bytes] = [b""]
@@ -49,7 +54,9 @@ class Fold:
             if self._alone[token] < 0:
                 self._alone[token] = self._intern(EMPTY, int(token))
         steps = np.where(mask, self._alone[batch.ids], EMPTY).astype(np.int32, copy=False)
-        depends = batch.look_up(self._depends) & mask
+        depends = batch.look_up(self._depends)
+        depends[:, 1:] |= batch.look_up(self._binds)[:, :-1]
+        depends &= mask
         depends[:, :1] = False
         self._chain(steps.reshape(-1), batch.ids.reshape(-1), depends)
         return steps

@@ -125,7 +125,7 @@ class WordTable:
     """The words that occur over one vocabulary, and at which steps of reading they end."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self._fold = Fold(vocabulary, self._step, _depends)
+        self._fold = Fold(vocabulary, self._step, _may_continue, binds=lambda _: False)
         self._texts = [""]
         self._numbers: dict[str, int] = {}
         self._by_folded: dict[str, list[int]] = {}
@@ -281,8 +281,8 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 _is_word_character = lru_cache(maxsize=4096)(is_word_character)
 
 
-def _depends(character: str) -> bool:
-    return character in _APOSTROPHES or _is_word_character(character)
+def _may_continue(token: str) -> bool:
+    return token[0] in _APOSTROPHES or _is_word_character(token[0])
 
 
 def _bytes(text: str) -> bytes:

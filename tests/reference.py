@@ -91,7 +91,7 @@ def holds(node: Node, tokens: tuple[str, ...], start: int | None) -> bool:
         case Words(words) | FormsOf(_, words) | WordsLike(_, words):
             return any(folded(word) in words for word in words_ending_now(tokens))
         case Phrase(words):
-            read = [folded(word.text) for word in words_of(tokens)]
+            read = [None if is_too_long(word.text) else folded(word.text) for word in words_of(tokens)]
             wanted = list(words)
             return any(
                 word.last_token == len(tokens) - 1 and read[max(0, index + 1 - len(wanted)) : index + 1] == wanted
@@ -185,9 +185,13 @@ def words_of(tokens: tuple[str, ...]) -> tuple[Word, ...]:
 
 
 def words_ending_now(tokens: tuple[str, ...]) -> list[str]:
-    """Their case as written; words of more than 128 bytes are no words."""
+    """Their case as written, those that are too long left out."""
     ending = [word.text for word in words_of(tokens) if word.last_token == len(tokens) - 1]
-    return [word for word in ending if len(word.encode("utf-8", "surrogateescape")) <= 128]
+    return [word for word in ending if not is_too_long(word)]
+
+
+def is_too_long(word: str) -> bool:
+    return len(word.encode("utf-8", "surrogateescape")) > 128
 
 
 def folded(word: str) -> str:
