@@ -144,7 +144,7 @@ def _modifier(modifier: Modifier) -> float:
         case RightAfter(anchor):
             return _MODIFIER + _expression(anchor)
         case Within(anchor, distance):
-            return _MODIFIER + _expression(anchor) + (0 if distance == CONTEXT_WINDOW else math.log2(MAX_DISTANCE))
+            return _MODIFIER + _expression(anchor) + (0.0 if distance == CONTEXT_WINDOW else math.log2(MAX_DISTANCE))
         case About(topic, words):
             return _MODIFIER + _string(topic) + _expansion(words)
         case Inside():
@@ -155,7 +155,7 @@ def _modifier(modifier: Modifier) -> float:
 
 def _count(number: int) -> float:
     """The Elias gamma code of a number of at least 1."""
-    return 2 * (number.bit_length() - 1) + 1
+    return 2.0 * (number.bit_length() - 1) + 1.0
 
 
 def _strings(strings: Iterable[str]) -> float:
