@@ -104,6 +104,8 @@ def closest_keyword(text: str, failure: ReadError, failure_of: FailureOf) -> tup
 def _starts(text: str, failure: ReadError, failure_of: FailureOf) -> Iterator[tuple[int, frozenset[str]]]:
     """Where the failing keyword may begin, and what is expected there: a wrong one may have begun like a right one."""
     yield failure.offset, failure.expected
+    if len(text) > MAX_REPAIRED:  # every look back parses anew
+        return
     head = text[: failure.offset].rstrip()
     for _ in range(4):
         cut = max(head.rfind(" "), head.rfind("("))
@@ -155,7 +157,7 @@ def _proposals(text: str, failure: ReadError, failure_of: FailureOf) -> Iterator
         yield 0.8, f"activates on {unread}"
     if not unread.strip():
         for literal in failure.expected & _PLACEHOLDERS.keys():
-            yield 1.0, f"{head} {_PLACEHOLDERS[literal]}"
+            yield 0.3, f"{head} {_PLACEHOLDERS[literal]}"
         if len(failure.expected) <= 3:
             yield from ((1.0, f"{head} {keyword} ") for keyword in failure.expected if keyword.islower())
     yield from _leaving_out(head, unread, failure.expected)
