@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -36,6 +36,7 @@ Progress = Callable[[int, int], None]
 """Called with the documents read so far and their number (0 where the corpus has no length)."""
 
 
+@runtime_checkable
 class Collectable(Protocol):
     """What `collect` asks of a subject model."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 
+@runtime_checkable
 class Dictionary(Protocol):
     """A sparse autoencoder, or anything else that yields non-negative features at a hookpoint."""
 
