@@ -101,13 +101,13 @@ FULL = BuildSettings()
 TINY = BuildSettings(
     tokenizer=TokenizerSettings(vocabulary=300),
     language_model=LanguageModelSettings(
-        layers=2, width=32, heads=1, context=48, batch=8, steps=30, warmup=3, bfloat16=False
+        layers=2, width=32, heads=1, context=32, batch=4, steps=60, learning_rate=1e-2, warmup=3, bfloat16=False
     ),
     dictionary=DictionarySettings(
         hookpoint="blocks.0.hook_resid_post", features=64, k=4, batch=8, steps=20, dead_after=2_000, auxiliary_k=16
     ),
-    masked_model=MaskedModelSettings(context=48, batch=8, steps=20, warmup=3),
-    corpus=CorpusSettings(stories=8, temperature=1.0, shortest=2, batch=8, attempts=20),
+    masked_model=MaskedModelSettings(context=32, batch=4, steps=20, warmup=3),
+    corpus=CorpusSettings(stories=8, temperature=1.0, shortest=2, batch=32, attempts=60),
     validation=8,
     threads=1,
     checkpoint_every=5,

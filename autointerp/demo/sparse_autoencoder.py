@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from autointerp.demo.documents import DocumentRows, Documents
 from autointerp.demo.hookpoint import ResidualStream
-from autointerp.demo.rounding import rounded
+from autointerp.demo.rounding import write_rounded
 from autointerp.demo.settings import DictionarySettings
 from autointerp.demo.training import Checkpoint, linear_tail, train
 from dsl.errors import InputError
@@ -36,7 +36,7 @@ class TopK(nn.Module):
         self.k = k
         directions = nn.functional.normalize(torch.randn(d_sae, d_in), dim=1)
         self.W_dec = nn.Parameter(directions)
-        self.W_enc = nn.Parameter(directions.T.clone())
+        self.W_enc = nn.Parameter(directions.T.contiguous())
         self.b_enc = nn.Parameter(torch.zeros(d_sae))
         self.b_dec = nn.Parameter(torch.zeros(d_in))
         self.register_buffer("since_fired", torch.zeros(d_sae))
@@ -103,7 +103,7 @@ def train_sparse_autoencoder(
         "b_enc": sae.b_enc * scale,
         "b_dec": sae.b_dec * scale + mean,
     }
-    save_file(rounded({name: tensor.detach() for name, tensor in tensors.items()}), folder / "sae_weights.safetensors")
+    write_rounded(folder / "sae_weights.safetensors", {name: tensor.detach() for name, tensor in tensors.items()})
     (folder / "cfg.json").write_text(json.dumps(_config(stream, settings, bool(prefix)), indent=1) + "\n", "utf-8")
 
 
