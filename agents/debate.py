@@ -280,7 +280,7 @@ def _fires(evidence: Evidence) -> bool:
 
 def _no_firing_quote(requests: Sequence[QuoteRequest], answers: Sequence[Quote | Rejected]) -> str:
     said = [
-        f'quote {number} ("{request.text}"): {answer if isinstance(answer, Rejected) else "the feature is silent there"}'
+        f'quote {number} ("{request.text}"): {answer if isinstance(answer, Rejected) else "it is silent there"}'
         for number, (request, answer) in enumerate(zip(requests, answers, strict=True), start=1)
     ]
     return "; ".join(["no verified quote shows a token on which the feature fires", *said])

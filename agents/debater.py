@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agents.picking import pick_quotes
 from agents.search import Labelled, search
@@ -16,6 +16,7 @@ from dsl.parse import parse
 from dsl.records import Counterexample, Evidence
 
 
+@runtime_checkable
 class Debater(Protocol):
     """Proposes an explanation of the evidence, alone, and mends it when it is shown where it fails."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Ballot:
     reason: str = ""
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Sees a view and nothing else, and prefers one label or none."""
 

@@ -131,4 +131,5 @@ def _seen(on: Evaluator) -> Int[np.ndarray, "1 ctx"]:
 def _may_open(on: Evaluator) -> Mask:
     """Up to the first token in sight that has a word in it, a sentence may have ended just before the cut."""
     wordy = on.matches(TokensMatching(r"[\pL\pM\pN]"))
-    return np.cumsum(wordy, axis=1) - wordy == 0
+    before: Mask = np.cumsum(wordy, axis=1) - wordy == 0
+    return before

@@ -267,7 +267,8 @@ class TestLaws:
 
     def test_a_forger_never_gets_a_quote_that_is_not_in_the_text(self) -> None:
         rng = random.Random(0)
-        tokens = [f" {word}" for word in "the old dog ran to the barn \u2014 and \u201cslept\u201d until noon".split()]
+        words = ("the", "old", "dog", "ran", "to", "the", "barn", "\u2014", "\u201cslept\u201d", "there")
+        tokens = [f" {word}" for word in words]
         evidence = evidence_of(tokens, tokens[::-1])
         originals = [normalise(example.context.text) for example in evidence.examples]
         alphabet = "abcdehlnorstu -'\"\u2026\u200b.\u0301A"
