@@ -21,7 +21,9 @@ def lines_of(file: Path | None) -> Iterator[str]:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read {file}: {error}; give a UTF-8 text file with one explanation a line") from error
+            raise InputError(
+                f"cannot read {file}: {error}; give a UTF-8 text file with one explanation a line"
+            ) from error
     return (line for line in lines if line.strip())
 
 

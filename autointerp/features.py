@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.debate import debate
+from agents.debate import admit, debate
 from agents.debater import Debater
 from agents.judge import Judge
+from agents.transcript import Argument, Side, Transcript
 from autointerp.options import RunOptions
 from autointerp.repair import repair
 from autointerp.results import Defence, FeatureResult
@@ -19,8 +20,9 @@ from autointerp.scoring import Scores, TokenLookup, dev_score, score_explanation
 from autointerp.specs import make_debaters, make_judge
 from autointerp.workspace import Workspace
 from dsl.errors import InputError
+from dsl.lexicon import Lexicon
 from dsl.nodes import Explanation
-from dsl.records import HeldOut
+from dsl.records import Counterexample, Evidence, HeldOut
 from probes.attack import Attack, attack
 from probes.generators import MaskedEdits, Mutants, NeighbourWindows, Synonyms
 from probes.trial import Budget
@@ -75,25 +77,39 @@ class Court:
         first = self.attack(explanation, "attack")
         outcome = repair(
             explanation,
-            first,
+            [*first.counterexamples, *first.mates],
             self.samples.evidence,
-            self.debaters,
+            [DebaterAtWork(debater, self.workspace.lexicon) for debater in self.debaters],
             self.dev_score,
             self.workspace.subject.vocabulary,
             self.rng("repair"),
         )
-        if outcome is None or outcome.accepted is None:
+        if not outcome.accepted:
             return Defence(explanation, explanation, (first,), outcome)
-        return Defence(explanation, outcome.accepted, (first, self.attack(outcome.accepted, "second attack")), outcome)
+        mended = outcome.explanation
+        return Defence(explanation, mended, (first, self.attack(mended, "second attack")), outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class DebaterAtWork:
+    """A debater that mends: its proposal is held to the rules of the debate, and counts only where it could stand."""
+
+    debater: Debater
+    lexicon: Lexicon
+
+    def repair(
+        self, evidence: Evidence, explanation: Explanation, shown: Sequence[Counterexample], rng: random.Random
+    ) -> Sequence[Explanation]:
+        proposal = self.debater.repair(evidence, Argument(explanation, (), ""), shown, rng)
+        admitted = admit(proposal, evidence, lexicon=self.lexicon)
+        return [admitted.explanation] if isinstance(admitted, Argument) else []
 
 
 def open_court(workspace: Workspace, index: int, run: RunOptions) -> Court:
     """Sample the feature's behaviour; InputError where it never fires, or always."""
     feature = workspace.subject.feature(index)
     samples = sample(workspace.store, workspace.subject.vocabulary, feature, seed=run.seed)
-    return Court(
-        workspace, index, samples, make_debaters(run.debaters, workspace.lexicon), make_judge(run.judge), run
-    )
+    return Court(workspace, index, samples, make_debaters(run.debaters, workspace.lexicon), make_judge(run.judge), run)
 
 
 def explain_feature(court: Court) -> FeatureResult:
@@ -102,13 +118,9 @@ def explain_feature(court: Court) -> FeatureResult:
     transcript = debate(
         samples.evidence, court.debaters, court.judge, court.dev_score, court.rng("debate"), lexicon=workspace.lexicon
     )
-    winner, best = transcript.winner, transcript.best_by_dev
-    if winner is None or best is None:
-        reasons = "; ".join(f"{forfeit.debater}: {forfeit.reason}" for forfeit in transcript.forfeits)
-        raise InputError(f"no debater handed in an explanation that could stand ({reasons})")
+    winner, best = winning_sides(transcript)
     defence = court.defend(winner.argument.explanation)
-    control = transcript.sides[best].argument.explanation
-    control_defence = defence if control == defence.before else court.defend(control)
+    control_defence = defence if best == winner else court.defend(best.argument.explanation)
     explanation = defence.after
     return FeatureResult(
         feature=samples.evidence.feature,
@@ -119,6 +131,14 @@ def explain_feature(court: Court) -> FeatureResult:
         baselines=baselines(samples, explanation, control_defence.after, court.run.seed),
         prefix=workspace.subject.prefix,
     )
+
+
+def winning_sides(transcript: Transcript) -> tuple[Side, Side]:
+    """The side to report and the best by dev score; InputError, with the reasons, where every debater forfeited."""
+    if transcript.winner is None or transcript.best_by_dev is None:
+        reasons = "; ".join(f"{forfeit.debater}: {forfeit.reason}" for forfeit in transcript.forfeits)
+        raise InputError(f"no debater handed in an explanation that could stand ({reasons})")
+    return transcript.winner, transcript.sides[transcript.best_by_dev]
 
 
 def baselines(

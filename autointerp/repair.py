@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dsl.batch import Vocabulary
 from dsl.complexity import bits
@@ -27,6 +27,7 @@ MAX_DEV_DROP = 0.01
 SHOWN_PER_CLUSTER = 3
 
 
+@runtime_checkable
 class Repairer(Protocol):
     """Who proposes repairs: a debater, whatever it thinks with."""
 

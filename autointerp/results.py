@@ -70,12 +70,13 @@ class FeatureResult:
             },
             "scores": scores,
             "counterexamples": [to_json(one, self.prefix) for one in standing.counterexamples] if standing else [],
-            "probes": [_attack(attack) for attack in self.defence.attacks],
+            "probes": [attack_json(attack) for attack in self.defence.attacks],
             "skipped": dict(self.skipped),
         }
 
 
-def _attack(attack: Attack) -> dict[str, object]:
+def attack_json(attack: Attack) -> dict[str, object]:
+    """What an attack cost and how far each generator's texts came."""
     return {
         "probes": attack.probes,
         "subject_tokens": attack.tokens,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from agents.search import STRATEGIES
+
 from agents.debater import Debater, SearchDebater, TextDebater
 from agents.judge import BuiltinJudge, Judge
-from agents.search import STRATEGIES
 from dsl.errors import InputError
 from dsl.lexicon import Lexicon
+
+SEARCH_BUDGET = 20_000
+"""Candidates that one search may try."""
 
 DEFAULT_DEBATERS = tuple(f"search:{strategy}" for strategy in STRATEGIES[:3])
 
@@ -33,7 +37,7 @@ def _debater(spec: str, lexicon: Lexicon) -> Debater:
             strategy = rest or STRATEGIES[0]
             if strategy not in STRATEGIES:
                 raise InputError(f"no search strategy is called {strategy!r}; there are: {', '.join(STRATEGIES)}")
-            return SearchDebater(strategy, lexicon)
+            return SearchDebater(strategy, lexicon, SEARCH_BUDGET)
         case "text" if rest:
             try:
                 return TextDebater(Path(rest).read_text(encoding="utf-8").strip(), lexicon)

@@ -12,7 +12,15 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from dsl.errors import AutointerpError, StoreError
 
@@ -57,10 +65,23 @@ def rounded(value: object) -> object:
 @contextmanager
 def progress(label: str) -> Iterator[Advance]:
     """A bar on stderr with count, time spent and time left; nothing where stderr is no terminal."""
+    with steps() as advance:
+        yield lambda done, total: advance(label, done, total)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int], None]]:
+    """As `progress`, for work of several steps: called with (step, done, total), it keeps a bar for each step."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        tasks: dict[str, TaskID] = {}
+
+        def advance(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=None)
+            bar.update(tasks[step], completed=done, total=total or None)
+
+        yield advance
 
 
 def counted(label: str, items: Sequence[T]) -> Iterator[T]:
@@ -92,6 +113,11 @@ def exit_code_of(command: Callable[[], object]) -> int:
     return 0
 
 
-def _complain(message: str, code: int) -> int:
+def complain(message: str) -> None:
+    """Say on stderr what went wrong."""
     console.print(f"error: {message}", style="bold red", markup=False, soft_wrap=True)
+
+
+def _complain(message: str, code: int) -> int:
+    complain(message)
     return code

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autointerp import terminal
+from autointerp import demo, terminal
 from autointerp.cache import cache_folder
 from autointerp.corpus import Documents, read_documents
 from autointerp.infill import MaskedInfiller
@@ -16,8 +16,6 @@ from autointerp.models import TransformerSubject
 from autointerp.options import CorpusOptions
 from autointerp.store import Store, collect
 from dsl.errors import InputError
-
-from autointerp import demo  # isort: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,9 @@ def open_workspace(options: CorpusOptions, *, collecting: bool = True) -> Worksp
     Without `collecting` the store must stand already: worker processes open what their parent made.
     """
     options = complete(options)
-    assert options.model is not None and options.sae is not None and options.corpus is not None
+    assert options.model is not None
+    assert options.sae is not None
+    assert options.corpus is not None
     subject = TransformerSubject.load(options.model, options.sae, device=options.device)
     documents = read_documents(options.corpus)
     folder = options.store or _store_folder(subject, documents)
@@ -97,7 +97,7 @@ def build_demo(text: Path, out: Path, *, as_json: bool) -> None:
     """`autointerp demo build`: train the demo's models from a text and measure them."""
     from autointerp.demo.build import build
 
-    with terminal.progress("building") as advance:
+    with terminal.steps() as advance:
         figures = build(text, out, progress=advance)
     if as_json:
         terminal.print_line(figures)

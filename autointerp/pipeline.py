@@ -1,0 +1,128 @@
+"""Runs over a model's features: `demo`, `debate` and `probe`."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from autointerp import printing, terminal
+from autointerp.features import explain_feature, open_court
+from autointerp.lexicons import DefaultLexicon
+from autointerp.options import CorpusOptions, RunOptions
+from autointerp.pool import Finished, Outcome, end, work_through
+from autointerp.report import write_report
+from autointerp.report.fill import feature_view
+from autointerp.store import SPLITS
+from autointerp.workspace import Workspace, complete, open_workspace
+from dsl.errors import InputError, StoreError
+from dsl.parse import parse
+
+ENOUGH_CONTEXTS = 10
+"""A live feature, to be drawn at random, fires in at least so many contexts of each split."""
+
+PROMOTED = 10
+"""Tokens of the logit lens that the page shows."""
+
+
+def explain_model(corpus: CorpusOptions, run: RunOptions, out: Path | None, *, as_json: bool) -> None:
+    """Explain features of a model: a line of JSON or a summary each, and a page under `out`."""
+    if out is not None:
+        _writable(out)
+    workspace = open_workspace(corpus)
+    indices = choose_features(workspace, run)
+    work = ModelWork(replace(complete(corpus), store=workspace.store.folder), run, workspace.subject.hookpoint)
+    outcomes: list[Outcome] = []
+    for outcome in work_through(work, indices, run.workers):
+        outcomes.append(outcome)
+        if as_json:
+            terminal.print_line(outcome.line)
+        else:
+            printing.print_outcome(outcome)
+    finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
+    if not as_json:
+        printing.print_summary([outcome.line for outcome in finished], run.seed)
+    if out is not None and finished:
+        page = out / "index.html"
+        title = f"{workspace.subject.model_name} · {workspace.subject.hookpoint}"
+        write_report([outcome.view for outcome in finished], page, title=title)
+        terminal.console.print(f"wrote {page}", markup=False, soft_wrap=True)
+    end(outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWork:
+    """Explaining features of a model by their index, over a store that stands."""
+
+    corpus: CorpusOptions
+    run: RunOptions
+    hookpoint: str
+
+    def open(self) -> Callable[[int], Finished]:
+        # One thread each: features are the unit of parallel work, and sums in one order give the same bits.
+        torch.set_num_threads(1)
+        workspace = open_workspace(self.corpus, collecting=False)
+        subject = workspace.subject
+
+        def explain(index: int) -> Finished:
+            court = open_court(workspace, index, self.run)
+            result = explain_feature(court)
+            strings = subject.vocabulary.strings
+            promoted = [(strings[token], raised) for token, raised in subject.promoted(index, PROMOTED)]
+            return Finished(result.to_json(), feature_view(result, court.samples, promoted))
+
+        return explain
+
+    def name(self, item: int) -> str:
+        return f"{self.hookpoint}/{item}"
+
+
+def probe_explanation(text: str, corpus: CorpusOptions, run: RunOptions, *, as_json: bool) -> None:
+    """Attack one explanation of one feature, and show what stands up."""
+    explanation = parse(text, DefaultLexicon())
+    workspace = open_workspace(corpus)
+    [index] = [workspace.index_of(name) for name in run.named]
+    court = open_court(workspace, index, run)
+    found = court.attack(explanation, "attack")
+    line = printing.attack_line(court.samples.evidence.feature, explanation, found, workspace.subject.prefix)
+    if as_json:
+        terminal.print_line(line)
+    else:
+        printing.print_attack(explanation, found)
+
+
+def choose_features(workspace: Workspace, run: RunOptions) -> tuple[int, ...]:
+    """The features named, or else a sample, under the seed, of those that fire in enough contexts."""
+    if run.named:
+        return tuple(dict.fromkeys(workspace.index_of(name) for name in run.named))
+    live = workspace.store.live_features(ENOUGH_CONTEXTS * len(SPLITS)).tolist()
+    order = random.Random(f"{run.seed} features").sample(live, len(live))
+    found = (index for index in order if enough_contexts(workspace, index))
+    chosen = tuple(itertools.islice(found, run.features))
+    if not chosen:
+        raise InputError(f"no feature fires in {ENOUGH_CONTEXTS} contexts of each split; name a larger corpus")
+    return chosen
+
+
+def enough_contexts(workspace: Workspace, index: int) -> bool:
+    """Whether the feature fires in enough contexts of each split to make samples of them."""
+    store = workspace.store
+    column, high = store.column(index), store.thresholds(index).high
+    splits = store.contexts.splits[np.unique(column.rows[column.values >= high])]
+    return bool((np.bincount(splits, minlength=len(SPLITS)) >= ENOUGH_CONTEXTS).all())
+
+
+def _writable(folder: Path) -> None:
+    """Fail before the work, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".autointerp-writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(f"cannot write in {folder}: {error.strerror}; choose another folder with --out") from error

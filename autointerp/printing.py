@@ -1,0 +1,159 @@
+"""Results as a person reads them in a terminal: a few lines for each feature, a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autointerp.pool import Failed, Outcome
+from autointerp.results import attack_json
+from autointerp.scoring import features_interval
+from dsl.nodes import Explanation
+from dsl.records import Counterexample, Example
+from dsl.render import render
+from probes.attack import Attack
+from probes.bank import to_json
+from probes.subject import TokenIds
+from probes.verify import PREDICTED
+
+out = Console(highlight=False, soft_wrap=True)
+
+SHOWN = 5
+"""Counterexamples of one attack that are printed."""
+
+CONTROLS = ("token_lookup", "token_lookup_full", "best_by_dev", "shuffled")
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """One feature: what it is explained by, how that was decided, and how well it stands."""
+    if isinstance(outcome, Failed):
+        out.print(Text(f"{outcome.feature}  failed: {outcome.reason}", style="red"))
+        return
+    line: Mapping[str, Any] = outcome.line
+    scores, debate = line["scores"], line["debate"]
+    out.print(Text(line["feature"], style="bold") + Text(f"  {_outcome_in_words(debate)}", style="dim"))
+    out.print(Text(f"  {line['explanation']}", style="green"))
+    lookup = scores["baselines"]["token_lookup"] or {}
+    figures = [f"held-out F1 {_number(scores['token_f1'])} (token lookup {_number(lookup.get('token_f1'))})"]
+    figures.append(f"AUPRC {_number(scores['auprc'])} (token lookup {_number(lookup.get('auprc'))})")
+    if line["probes"]:
+        figures.append(f"{len(line['counterexamples'])} counterexamples in {line['probes'][-1]['probes']} probes")
+    out.print(Text(f"  {' · '.join(figures)}"))
+    out.print()
+
+
+def print_summary(lines: Sequence[Mapping[str, Any]], seed: int) -> None:
+    """Means over features with bootstrap intervals: the explanation beside its controls."""
+    if not lines:
+        return
+    table = Table(title=f"{len(lines)} features, held-out documents; mean [95% interval]", title_justify="left")
+    for heading in ("", "F1", "AUPRC"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    rows = {"explanation": [line["scores"] for line in lines]}
+    rows |= {name: [line["scores"]["baselines"].get(name) for line in lines] for name in CONTROLS}
+    for name, scored in rows.items():
+        cells = [mean_in_words([_value(one, key) for one in scored], seed) for key in ("token_f1", "auprc")]
+        if any(cells):
+            table.add_row(name.replace("_", " "), *cells)
+    out.print(table)
+    outcomes = [line["debate"]["outcome"] for line in lines]
+    counted = ", ".join(f"{outcomes.count(kind)} {kind}" for kind in ("chosen", "consensus", "abstained"))
+    repairs = [line["debate"]["repair"] for line in lines if line["debate"]["repair"] is not None]
+    found = sum(len(line["counterexamples"]) for line in lines)
+    out.print(
+        f"{counted}; {found} counterexamples stand; "
+        f"{sum(repair['accepted'] for repair in repairs)} of {len(repairs)} repairs accepted"
+    )
+
+
+def print_attack(explanation: Explanation, attack: Attack) -> None:
+    """The funnel, generator by generator, and the best counterexamples beside what they were edited from."""
+    table = Table(title=render(explanation), title_justify="left", title_style="green")
+    columns = ("generated", "valid", "run", "disagreeing", "confirmed", "shrunk", "unique")
+    for heading in ("generator", *columns):
+        table.add_column(heading, justify="left" if heading == "generator" else "right")
+    for name, funnel in attack.funnel.items():
+        if funnel.skipped is None:
+            table.add_row(name, *(str(getattr(funnel, column)) for column in columns))
+        else:
+            table.add_row(name, f"skipped: {funnel.skipped}")
+    out.print(table)
+    for one in attack.counterexamples[:SHOWN]:
+        out.print(_counterexample(one))
+    if not attack.counterexamples:
+        out.print(f"unfalsified in {attack.probes} probes")
+    elif len(attack.counterexamples) > SHOWN:
+        out.print(f"and {len(attack.counterexamples) - SHOWN} more")
+
+
+def attack_line(feature: str, explanation: Explanation, attack: Attack, prefix: TokenIds) -> dict[str, object]:
+    """The JSON line of `autointerp probe`."""
+    canonical = render(explanation)
+    return {
+        "feature": feature,
+        "explanation": canonical,
+        "canonical": canonical,
+        "counterexamples": [to_json(one, prefix) for one in attack.counterexamples],
+        "probes": attack_json(attack),
+    }
+
+
+def print_prediction(feature: str, number: int, example: Example, predicted: Sequence[float]) -> None:
+    """One example: what is predicted in reverse (strongly) or underlined (weakly)."""
+    text = Text(f"{feature} {number}  ", style="dim")
+    for token, value in zip(example.context.tokens, predicted, strict=True):
+        style = "reverse not dim" if value >= PREDICTED else "underline not dim" if value > 0 else "not dim"
+        text.append(_shown(token), style=style)
+    out.print(text)
+
+
+def mean_in_words(values: Sequence[float | None], seed: int) -> str:
+    """`0.41 [0.35, 0.47]`, of the values that there are; empty where there are none."""
+    found = [value for value in values if value is not None]
+    if not found:
+        return ""
+    mean = features_interval(found, np.random.default_rng(seed))
+    return f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
+
+
+def _counterexample(one: Counterexample) -> Text:
+    says = "predicted, but silent" if one.kind == "false_positive" else "fires, but not predicted"
+    text = Text(f"\n{says}", style="bold")
+    text.append(f"  {one.generator}{''.join(f', {tag}' for tag in one.tags)}\n", style="dim not bold")
+    if one.original is not None and one.original_position is not None:
+        text.append_text(_example("was", one.original, one.original_position))
+    text.append_text(_example("now", one.example, one.position))
+    return text
+
+
+def _example(label: str, example: Example, position: int) -> Text:
+    text = Text(f"  {label} {example.activations[position]:8.3f}  ", style="not bold")
+    for number, token in enumerate(example.context.tokens):
+        text.append(_shown(token), style="reverse not bold" if number == position else "not bold")
+    text.append("\n")
+    return text
+
+
+def _shown(token: str) -> str:
+    return token.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\n", "↵")
+
+
+def _outcome_in_words(debate: Mapping[str, Any]) -> str:
+    sides = len(debate["sides"])
+    words = f"{debate['outcome']} of {sides} sides" if sides > 1 else str(debate["outcome"])
+    repair = debate["repair"]
+    return words + (", repaired" if repair is not None and repair["accepted"] else "")
+
+
+def _value(scored: Mapping[str, Any] | None, key: str) -> float | None:
+    score = None if scored is None else scored.get(key)
+    return None if score is None else float(score["value"])
+
+
+def _number(score: Mapping[str, float] | None) -> str:
+    return "none" if score is None else f"{score['value']:.3f}"
