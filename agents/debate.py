@@ -181,9 +181,10 @@ def _propose(
                 break
             attempt += 1
             proposal = debater.propose(shown, random.Random(f"{seed} {seat} {attempt}"), problem)
+            answer = rules.check(proposal, shown)[1]
+            problem = answer if isinstance(answer, str) else ""  # speaks of examples by the numbers that it was shown
             proposal = replace(proposal, quotes=tuple(_renumbered(quote, numbers) for quote in proposal.quotes))
             answers, case = rules.check(proposal, evidence)
-            problem = case if isinstance(case, str) else ""
             turns.append(Turn(debater.name, seat, attempt, proposal, answers, problem))
             if isinstance(case, Argument):
                 cases[seat] = case

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from agents.debate import Settings, admit, debate, orders
 from agents.debater import Debater, TextDebater
 from agents.judge import Ballot, BuiltinJudge, judge_prompt
 from agents.picking import pick_quotes
-from agents.quotes import Quote, QuoteRequest, verify
+from agents.quotes import Quote, QuoteRequest, Rejected, verify
 from agents.transcript import Abstained, Argument, Chosen, Consensus, JudgeView, Proposal, Scratchpad, Transcript
 from dsl.batch import Batch
 from dsl.evaluate import evaluate
@@ -50,7 +51,9 @@ class Scripted:
     """A debater that hands in what it was given, in turn, the last again and again; it keeps what it was told."""
 
     def __init__(self, *proposals: Proposal, name: str = "scripted") -> None:
-        self.name, self.problems, self.seen = name, [""] * 0, [()] * 0
+        self.name = name
+        self.problems: list[str] = []
+        self.seen: list[tuple[Example, ...]] = []
         self._proposals = proposals
 
     def propose(self, evidence: Evidence, rng: random.Random, problem: str = "") -> Proposal:
@@ -72,7 +75,8 @@ class Answers:
     name, margin = "answers", 0.1
 
     def __init__(self, *answers: Ballot) -> None:
-        self._answers, self.views = answers, [JudgeView(())] * 0
+        self._answers = answers
+        self.views: list[JudgeView] = []
 
     def vote(self, view: JudgeView) -> Ballot:
         self.views.append(view)
@@ -232,7 +236,7 @@ class TestRules:
             ({"explanation": "activates on the tokens " + ", ".join(f'"x{n}"' for n in range(1_000))}, "characters"),
         ],
     )
-    def test_what_is_over_a_limit_cannot_stand(self, change: dict[str, object], problem: str) -> None:
+    def test_what_is_over_a_limit_cannot_stand(self, change: dict[str, Any], problem: str) -> None:
         evidence = planted(PIZZA)
         proposal = Proposal(PIZZA, pick_quotes(evidence, parse(PIZZA), random.Random(0)), "word " * 60)
         assert isinstance(admit(proposal, evidence), Argument)
@@ -247,6 +251,20 @@ class TestRules:
         refused = admit(Proposal(PIZZA, (QuoteRequest("hot piza"),)), evidence)
         assert isinstance(refused, str)
         assert 'did you mean " hot pizza"' in refused
+
+    def test_a_debater_is_answered_in_the_numbers_that_it_was_shown(self) -> None:
+        evidence = planted(PIZZA)
+        debater = Scripted(
+            Proposal(PIZZA, (QuoteRequest(evidence.examples[0].context.text.replace(" the", " teh", 1)),))
+        )
+        transcript = debate(evidence, [debater], BuiltinJudge(), no_dev, random.Random(0))
+        shown = debater.seen[0].index(evidence.examples[0])
+        assert shown != 0
+        assert f"(example {shown}, " in debater.problems[1]
+        [answer] = transcript.turns[0].quotes
+        assert isinstance(answer, Rejected)
+        assert answer.suggestion is not None
+        assert answer.suggestion.example == 0
 
     def test_what_did_not_verify_is_dropped_and_counted(self) -> None:
         evidence = planted(PIZZA)
@@ -452,11 +470,10 @@ class TestRecord:
         json.dumps(transcript.to_json(), allow_nan=False, ensure_ascii=False).encode("utf-8")
 
     def test_the_grid_of_orders_and_labels_is_kept(self) -> None:
-        grid = held(PIZZA, BROAD).to_json()["rounds"]
-        assert isinstance(grid, list)
-        votes = grid[1]
-        assert isinstance(votes, dict)
-        assert [sorted(vote["order"]) for vote in votes["votes"]] == [["A", "B"]] * 2  # type: ignore[index,union-attr,call-overload]
+        rounds: Any = held(PIZZA, BROAD).to_json()["rounds"]
+        votes = rounds[1]["votes"]
+        assert sorted(vote["order"] for vote in votes) == [["A", "B"], ["B", "A"]]
+        assert all(vote["scores"].keys() == {"A", "B"} for vote in votes)
 
 
 def test_the_package_lists_its_public_names_and_they_all_exist() -> None:
