@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, FAINT = "#010101", "#010102"
-SERIES = {"explanation": "#010103", "token_lookup": "#010104", "best_by_dev": "#010105", "shuffled": "#010106"}
+SERIES = {
+    "explanation": "#010103", "best_by_dev": "#010104", "token_lookup": "#010105", "token_lookup_full": "#010106",
+    "shuffled": "#010107",
+}  # fmt: skip
 """Stand-ins, replaced in the SVG by the page's CSS variables, so that one chart suits light and dark."""
 _VARIABLES = {INK: "var(--ink)", FAINT: "var(--rule)"} | {
     colour: f"var(--{name.replace('_', '-')})" for name, colour in SERIES.items()
 }
-MARKERS = {"explanation": "o", "token_lookup": "s", "best_by_dev": "D", "shuffled": "x"}
+MARKERS = {"explanation": "o", "best_by_dev": "D", "token_lookup": "s", "token_lookup_full": "^", "shuffled": "x"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,11 @@ def _svg(figure: Figure, name: str) -> str:
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    used = set(re.findall(r"#([\w.-]+)", text))
+    text = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'\s*<style type="text/css">.*?</style>', "", text, flags=re.DOTALL)
-    text = re.sub(r"font: (\d+)px [^;\"]*", r"font: \1px var(--sans)", text)
+    text = re.sub(r" font-family: [^;\"]*;?", "", text)
     text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
     text = re.sub(r"\n\s*", "\n", text)
     for colour, variable in _VARIABLES.items():

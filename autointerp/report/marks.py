@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from autointerp.report.numbers import short
 from autointerp.report.view import ExampleView
 
 LEVELS = 10
@@ -18,7 +19,8 @@ _BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u20
 _PARTS_OF_TEXT = re.compile(
     r"""(?P<string>"(?:[^"\\]|\\.)*") | (?P<regex>(?<=matching\ )/(?:[^/\\]|\\.)*/) | (?P<number>\b\d+\b)
     | (?P<level>\b(?:activates|strongly|weakly|on|promotes)\b)
-    | (?P<logic>\b(?:or|and|not|except|right\ after|within|tokens?\ after|in\ the\ context\ of|in\ text\ about|inside)\b)
+    | (?P<logic>\b(?:or|and|not|except|right\ after|within|tokens?\ after|in\ the\ context\ of|in\ text\ about
+        |inside)\b)
     """,
     re.VERBOSE,
 )
@@ -77,7 +79,11 @@ def marked(
     for token in range(first, last):
         activation, predicted = example.activations[token], example.predicted[token]
         fires, says = activation >= high, predicted >= PREDICTED
-        hits, missed, false_alarms = hits + (fires and says), missed + (fires and not says), false_alarms + (says and not fires)
+        hits, missed, false_alarms = (
+            hits + (fires and says),
+            missed + (fires and not says),
+            false_alarms + (says and not fires),
+        )
         classes = _classes(activation / maximum if maximum else 0.0, predicted, fires, says)
         classes += ["q"] if token in outlined else []
         classes += ["at"] if token == position else []
@@ -86,11 +92,19 @@ def marked(
         if not classes:
             spans.append(Span("·" * len(text) if blank and token else text))
         else:
-            title = f"activation {_short(activation)}, predicted {_short(predicted)}"
+            title = f"activation {short(activation)}, predicted {short(predicted)}"
             spans.append(Span("·" * len(text) if blank else text, " ".join(classes), title))
     return MarkedText(
         tuple(_joined(spans)), hits, missed, false_alarms, example.source, first > 0, last < len(example.tokens)
     )
+
+
+def quoted(example: ExampleView, start: int, stop: int, high: float, maximum: float) -> tuple[Span, ...]:
+    """A quote as the judge saw it: the tokens that fire are marked, predictions are not."""
+    part = slice(start, stop)
+    alone = ExampleView(example.tokens[part], example.activations[part], (0.0,) * len(example.tokens[part]))
+    spans = marked(alone, high, maximum).spans
+    return tuple(Span(span.text, " ".join(set(span.classes.split()) - {"mi"}), span.title) for span in spans)
 
 
 def highlighted(explanation: str) -> tuple[Span, ...]:
@@ -162,7 +176,3 @@ def _visible_character(character: str) -> str:
     if character in _BIDIRECTIONAL or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
         return f"⟨U+{code:04X}⟩" if not 0xD800 <= code <= 0xDFFF else "\ufffd"
     return character
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}"
