@@ -9,28 +9,17 @@ second, for the subject, too, has not seen more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, lru_cache
-from threading import RLock
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-from dsl.batch import Batch, Vocabulary
-from dsl.folds import Fold
-from dsl.nodes import fold, is_word_character
-
-LONGEST_WORD = 128
-"""Bytes of the longest word there is. What runs on for longer (text without spaces, most often) is no word at all."""
-
-TOO_LONG, NO_WORD = 0, -1
-"""The number of all words that are too long, and what stands where there is none."""
+from dsl.batch import Batch
+from dsl.wordtable import NO_WORD, WordTable
 
 STEPS_KEPT = 1_000_000
 """Distinct (word begun, token) pairs after which what is known of a vocabulary's words is forgotten and begun anew."""
-
-_APOSTROPHES = "'\u2019"
-_MARGIN = 8  # bytes that a run may lose when its last character turns out to be no word character, and more
 
 
 class Ends(NamedTuple):
@@ -54,7 +43,7 @@ class WordView:
 
     def ends_where(self, holds: Callable[[str], bool]) -> Bool[np.ndarray, "batch ctx"]:
         """True where a word ends that satisfies a predicate; its case is as written."""
-        return self._read(np.flatnonzero(self._table.words_where(holds)[self._table.event_words]))
+        return self._read(self._table.events_where(holds))
 
     def phrase(self, words: Sequence[str]) -> Bool[np.ndarray, "batch ctx"]:
         """True where the last of the words (folded) ends and the others came right before it, in order."""
@@ -121,129 +110,6 @@ class WordView:
         return stream, before[:: width or 1][:rows]
 
 
-class WordTable:
-    """The words that occur over one vocabulary, and at which steps of reading they end."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._fold = Fold(vocabulary, self._step, _may_continue, binds=lambda _: False)
-        self._texts = [""]
-        self._numbers: dict[str, int] = {}
-        self._by_folded: dict[str, list[int]] = {}
-        self._events_by_word: list[list[int]] = [[]]
-        self._event_steps: list[int] = []
-        self._event_words: list[int] = []
-        self._event_offsets: list[int] = []
-        self._completed: list[int] = []
-        self._completed_starts = [0, 0]
-        self._unfinished = [NO_WORD]
-        self._fresh = [1]
-        self._predicates: dict[Callable[[str], bool], list[bool]] = {}
-        self._arrays: dict[str, Int[np.ndarray, " n"]] = {}
-        self._lock = RLock()  # batches of one vocabulary may be read by several threads
-
-    def __len__(self) -> int:
-        return len(self._fold)
-
-    def steps(self, batch: Batch) -> Int[np.ndarray, "batch ctx"]:
-        with self._lock:
-            return self._fold.steps(batch)
-
-    def numbers_of(self, word: str) -> list[int]:
-        """The words that fold to this one."""
-        return self._by_folded.get(word, [])
-
-    def events_of(self, words: Iterable[str]) -> Int[np.ndarray, " events"]:
-        """The events in which one of the words (folded) ends, sorted."""
-        found = [event for word in words for number in self.numbers_of(word) for event in self._events_by_word[number]]
-        return np.sort(np.array(found, dtype=np.int64))
-
-    def words_where(self, holds: Callable[[str], bool]) -> Bool[np.ndarray, " words"]:
-        """The words that satisfy a predicate; pass functions that live on, their answers are kept."""
-        with self._lock:
-            known = self._predicates.setdefault(holds, [False])
-            known.extend(map(holds, self._texts[len(known) :]))
-            return np.array(known, dtype=np.bool_)
-
-    @property
-    def event_steps(self) -> Int[np.ndarray, " events"]:
-        return self._array("event_steps", self._event_steps)
-
-    @property
-    def event_words(self) -> Int[np.ndarray, " events"]:
-        return self._array("event_words", self._event_words)
-
-    @property
-    def event_offsets(self) -> Int[np.ndarray, " events"]:
-        """The event's word counted from the first word that its step completes."""
-        return self._array("event_offsets", self._event_offsets)
-
-    @property
-    def completed_words(self) -> Int[np.ndarray, " completed"]:
-        """The words that the steps complete, step after step."""
-        return self._array("completed", self._completed)
-
-    @property
-    def completed_starts(self) -> Int[np.ndarray, " steps"]:
-        return self._array("completed_starts", self._completed_starts)[:-1]
-
-    @property
-    def completed_counts(self) -> Int[np.ndarray, " steps"]:
-        return np.diff(self._array("completed_starts", self._completed_starts))
-
-    @property
-    def unfinished(self) -> Int[np.ndarray, " steps"]:
-        """The word that is unfinished after each step, or NO_WORD."""
-        return self._array("unfinished", self._unfinished)
-
-    @property
-    def fresh(self) -> Bool[np.ndarray, " steps"]:
-        """Whether the step was read with no unfinished word before it, or without regard to one."""
-        return self._array("fresh", self._fresh) > 0
-
-    def _array(self, name: str, values: list[int]) -> Int[np.ndarray, " n"]:
-        """A growing list as an array, made again only when it has grown."""
-        with self._lock:
-            kept = self._arrays.get(name)
-            if kept is None or len(kept) != len(values):
-                kept = self._arrays[name] = np.array(values, dtype=np.int32)
-            return kept
-
-    def _step(self, run: bytes, token: bytes) -> bytes:
-        """Read a token after an unfinished word `run`: record the words that end in it and give what is unfinished."""
-        text = (run + token).decode("utf-8", "surrogateescape")
-        spans = word_spans(text)
-        rest = text[spans[-1][1] :] if spans else text
-        unfinished = bool(spans) and (not rest or (len(rest) == 1 and rest in _APOSTROPHES))
-        step, word = len(self._completed_starts) - 1, NO_WORD
-        for offset, (start, stop) in enumerate(spans):
-            word = self._intern(text[start:stop])
-            if not unfinished or offset < len(spans) - 1:
-                self._completed.append(word)
-            if len(_bytes(text[:stop])) > len(run):
-                self._events_by_word[word].append(len(self._event_steps))
-                self._event_steps.append(step)
-                self._event_words.append(word)
-                self._event_offsets.append(offset)
-        self._completed_starts.append(len(self._completed))
-        self._unfinished.append(word if unfinished else NO_WORD)
-        self._fresh.append(int(not run))
-        carried = _bytes(text[spans[-1][0] :]) if unfinished else b""
-        if len(carried) > LONGEST_WORD + _MARGIN:
-            # All words that are too long are one: only the end, which tells how the word goes on, is carried.
-            carried = b"\xff" * (LONGEST_WORD + _MARGIN) + carried[-_MARGIN:]
-        return carried
-
-    def _intern(self, word: str) -> int:
-        if len(_bytes(word)) > LONGEST_WORD:
-            return TOO_LONG
-        number = self._numbers.setdefault(word, len(self._texts))
-        if number == len(self._texts):
-            self._texts.append(word)
-            self._events_by_word.append([])
-            self._by_folded.setdefault(fold(word.replace("\u2019", "'")), []).append(number)
-        return number
-
-
 def word_view(batch: Batch) -> WordView:
     """The word view of a batch, made at the first call."""
 
@@ -254,39 +120,6 @@ def word_view(batch: Batch) -> WordView:
         return WordView(batch, table)
 
     return batch.cache.get(WordView, make)
-
-
-def word_spans(text: str) -> list[tuple[int, int]]:
-    """Start and end of every word of a text.
-
-    >>> word_spans("'Don't,' he said")
-    [(1, 6), (9, 11), (12, 16)]
-    """
-    spans: list[tuple[int, int]] = []
-    start = -1
-    for index, character in enumerate(text):
-        if _is_word_character(character):
-            if start < 0:
-                start = index
-        elif start >= 0:
-            joins = character in _APOSTROPHES and index + 1 < len(text) and _is_word_character(text[index + 1])
-            if not joins:
-                spans.append((start, index))
-                start = -1
-    if start >= 0:
-        spans.append((start, len(text)))
-    return spans
-
-
-_is_word_character = lru_cache(maxsize=4096)(is_word_character)
-
-
-def _may_continue(token: str) -> bool:
-    return token[0] in _APOSTROPHES or _is_word_character(token[0])
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _ranges(starts: Int[np.ndarray, " n"], counts: Int[np.ndarray, " n"]) -> Int[np.ndarray, " total"]:

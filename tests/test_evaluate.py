@@ -37,7 +37,7 @@ from dsl.nodes import (
     union,
 )
 from dsl.records import Context
-from dsl.words import word_spans
+from dsl.wordtable import word_spans
 
 ANY = AnyToken()
 
