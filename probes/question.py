@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -33,6 +33,7 @@ class Question:
     parents: tuple[Reading, ...]
 
 
+@runtime_checkable
 class Generator(Protocol):
     """Writes edits on which the explanation may be wrong, one at a time, for as long as it is asked."""
 

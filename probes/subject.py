@@ -13,6 +13,7 @@ from dsl.batch import Vocabulary
 TokenIds = tuple[int, ...]
 
 
+@runtime_checkable
 class SubjectModel(Protocol):
     """The main door: contexts in, activations of chosen features out."""
 

@@ -88,7 +88,7 @@ class Trial:
         return [found[text] for text in texts]
 
     def _readings(
-        self, texts: Sequence[TokenIds], activations: Sequence[Float[np.ndarray, "ctx features"]]
+        self, texts: Sequence[TokenIds], activations: Sequence[Float[np.ndarray, "_ features"]]
     ) -> list[Reading]:
         predicted = evaluate(self.explanation, batch_of(texts, self.subject.vocabulary))
         return [
