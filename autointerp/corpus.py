@@ -12,8 +12,8 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
 
 from dsl.errors import InputError
 
@@ -69,7 +69,7 @@ def _is_jsonl(path: Path) -> bool:
     return path.name.endswith((".jsonl", ".jsonl.gz"))
 
 
-def _open(path: Path) -> IO[str]:
+def _open(path: Path) -> TextIOWrapper:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8")
     return path.open(encoding="utf-8")
@@ -88,7 +88,7 @@ def _mended(path: Path) -> Iterator[None]:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _json_texts(path: Path, file: IO[str]) -> Iterator[str]:
+def _json_texts(path: Path, file: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
@@ -103,7 +103,7 @@ def _json_texts(path: Path, file: IO[str]) -> Iterator[str]:
         yield text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
 
 
-def _blocks(path: Path, file: IO[str]) -> Iterator[str]:
+def _blocks(path: Path, file: Iterable[str]) -> Iterator[str]:
     """Blocks between blank lines, or, where a first reading finds no blank line between texts, lines."""
     with _open(path) as first:
         by_line = not _has_blank_line_between(first)
@@ -118,7 +118,7 @@ def _blocks(path: Path, file: IO[str]) -> Iterator[str]:
         yield "".join(block).rstrip("\n")
 
 
-def _has_blank_line_between(file: IO[str]) -> bool:
+def _has_blank_line_between(file: Iterable[str]) -> bool:
     """Whether a blank line stands between two lines of text; reads no further than needed."""
     text_seen = blank_seen = False
     for line in file:

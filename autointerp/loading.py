@@ -14,6 +14,7 @@ from dsl.errors import SubjectError
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
+    from transformers import PreTrainedConfig
 
 FILES = ["*.json", "*.safetensors", "*.model"]
 """What is downloaded of a hub repository: no pickles, no code."""
@@ -37,36 +38,61 @@ def folder_of(model: str | Path, revision: str | None = None) -> Path:
         ) from error
 
 
-def load_bridge(folder: Path, device: str) -> tuple[TransformerBridge, int]:
-    """The model with its hooks, in float32, and how many tokens it reads at once."""
+def read_config(folder: Path) -> PreTrainedConfig:
+    """The model's config.json."""
     with quiet():
-        import torch
-        from transformer_lens.model_bridge import TransformerBridge
-        from transformers import AutoConfig, AutoModelForCausalLM
+        from transformers import AutoConfig
 
         try:
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, KeyError) as error:
+            raise SubjectError(
+                f"{folder / 'config.json'} does not load as a model's settings: {first_line(error)}"
+            ) from error
+    return config
+
+
+def load_bridge(folder: Path, config: PreTrainedConfig, device: str) -> TransformerBridge:
+    """The model with its hooks, in float32."""
+    with quiet():
+        import torch
+        from safetensors import SafetensorError
+        from transformer_lens.model_bridge import TransformerBridge
+        from transformers import AutoModelForCausalLM
+
+        try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
+                config=config,
                 local_files_only=True,
                 use_safetensors=True,
                 dtype=torch.float32,
                 attn_implementation="eager",  # as TransformerLens would load it
                 output_loading_info=True,
             )
-            model, report = loaded
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise SubjectError(f"{folder} does not load as a causal language model: {first_line(error)}") from error
+        model, report = loaded
         check_weights(folder, model, report)
         model.to(device).eval().requires_grad_(False)
         try:
             bridge = TransformerBridge.boot_transformers(
                 str(folder), hf_model=model, device=device, dtype=torch.float32
             )
-        except (ValueError, NotImplementedError, KeyError) as error:
+        except (OSError, ValueError, NotImplementedError, KeyError) as error:
             raise SubjectError(f"TransformerLens cannot run {folder}: {first_line(error)}") from error
         bridge.eval()
-    return bridge, _context_size(config, bridge)
+    return bridge
+
+
+def context_size(config: PreTrainedConfig, bridge: TransformerBridge) -> int:
+    """How many tokens the model reads at once, by its own figure: TransformerLens may cap it."""
+    text = config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
+        size = getattr(text, name, None)
+        if isinstance(size, int) and size > 0:
+            return size
+    return int(bridge.cfg.n_ctx)
 
 
 @contextmanager
@@ -117,15 +143,6 @@ def _some(keys: object) -> str:
     assert isinstance(keys, set | list | tuple)
     names = sorted(map(str, keys))
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-
-
-def _context_size(config: object, bridge: TransformerBridge) -> int:
-    """The model's own figure: TransformerLens may cap it."""
-    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
-        size = getattr(config, name, None)
-        if isinstance(size, int) and size > 0:
-            return size
-    return int(bridge.cfg.n_ctx)
 
 
 def first_line(error: Exception) -> str:

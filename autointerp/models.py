@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from autointerp.dictionaries import Dictionary, load
-from autointerp.loading import folder_of, load_bridge
+from autointerp.loading import context_size, folder_of, load_bridge, read_config
 from autointerp.tokens import TextTokenizer
 from dsl.batch import Vocabulary
 from dsl.errors import InputError, SubjectError
@@ -50,7 +50,7 @@ class TransformerSubject:
         dictionary: Dictionary,
         *,
         model_name: str,
-        context_size: int,
+        window: int,
         files: Sequence[Path],
     ) -> None:
         self._bridge, self._tokenizer, self._dictionary, self._files = bridge, tokenizer, dictionary, files
@@ -59,7 +59,7 @@ class TransformerSubject:
         self.hookpoint, self.d_sae = dictionary.hookpoint, dictionary.d_sae
         self.vocabulary = Vocabulary(tokenizer.strings)
         self.prefix = _prefix(tokenizer, dictionary)
-        self.max_tokens = context_size - len(self.prefix)
+        self.max_tokens = window - len(self.prefix)
         self._hook, self._stop = _where_to_stop(dictionary.hookpoint)
         self._check_hookpoint()
 
@@ -82,11 +82,12 @@ class TransformerSubject:
         """
         features = load(Path(dictionary)).to(device)
         folder = folder_of(model, revision)
-        bridge, context_size = load_bridge(folder, device)
-        tokenizer = TextTokenizer.load(folder, size=int(bridge.cfg.d_vocab))
+        config = read_config(folder)
+        tokenizer = TextTokenizer.load(folder, size=int(config.get_text_config().vocab_size))
+        bridge = load_bridge(folder, config, device)
         files = sorted(path for pattern in ("*.json", "*.safetensors") for path in folder.glob(pattern))
         name = Path(model).resolve().name if Path(model).exists() else str(model)
-        return cls(bridge, tokenizer, features, model_name=name, context_size=context_size, files=files)
+        return cls(bridge, tokenizer, features, model_name=name, window=context_size(config, bridge), files=files)
 
     def feature(self, index: int) -> Feature:
         """The feature's record; raises InputError where the dictionary has no such feature."""

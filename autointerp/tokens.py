@@ -33,7 +33,7 @@ class TextTokenizer:
     nor bytes for come out as its unknown token. `beginning` is the beginning-of-text id, or None.
     """
 
-    def __init__(self, backend: Tokenizer, *, beginning: int | None, size: int | None = None) -> None:
+    def __init__(self, backend: Tokenizer, *, beginning: int | None, size: int = 0) -> None:
         backend.encode_special_tokens = True
         backend.no_truncation()
         backend.no_padding()
@@ -44,7 +44,7 @@ class TextTokenizer:
         self._always_adds_space = self._raw_text("a") == " a" and self._raw_text(" a") == "  a"
 
     @classmethod
-    def load(cls, folder: Path, *, size: int | None = None) -> TextTokenizer:
+    def load(cls, folder: Path, *, size: int = 0) -> TextTokenizer:
         """Load from a Hugging Face model folder; `size` is the number of rows of the model's embedding.
 
         Raises SubjectError where there is no fast tokeniser in the folder.
@@ -82,8 +82,8 @@ class TextTokenizer:
         return "".join(self.strings[i] for i in self._backend.encode(text, add_special_tokens=False).ids)
 
 
-def token_strings(backend: Tokenizer, size: int | None = None) -> tuple[str, ...]:
-    """The text of ids 0 to size - 1; bytes that are no UTF-8 on their own are lone surrogates.
+def token_strings(backend: Tokenizer, size: int = 0) -> tuple[str, ...]:
+    """The text of every id, of `size` ids at least; bytes that are no UTF-8 on their own are lone surrogates.
 
     Ids that the model has and the tokeniser has not (padding of the embedding) read `<unused N>`. Raises SubjectError
     for tokenisers that are neither byte-level nor sentencepiece-like.
@@ -101,8 +101,7 @@ def token_strings(backend: Tokenizer, size: int | None = None) -> tuple[str, ...
             "the tokeniser is neither byte-level BPE nor sentencepiece-like, so the exact text of its tokens is not "
             "known; use a model with one of those"
         )
-    count = max(max(vocabulary.values(), default=-1) + 1, size or 0)
-    strings = [f"<unused {index}>" for index in range(count)]
+    strings = [f"<unused {index}>" for index in range(max(size, 1 + max(vocabulary.values(), default=-1)))]
     for token, index in vocabulary.items():
         strings[index] = special[index] if index in special else text_of(token)
     return tuple(strings)
