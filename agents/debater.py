@@ -52,9 +52,9 @@ class SearchDebater:
         self._strategy, self._lexicon, self._budget = strategy, lexicon, budget
 
     def propose(self, evidence: Evidence, rng: random.Random, problem: str = "") -> Proposal:
-        """What search finds; a further attempt differs by its random numbers only, for search reads no `problem`."""
+        """What search finds; a further attempt differs only in the quotes, for search reads no `problem`."""
         del problem
-        return self._search(evidence, (), rng)
+        return self._search(evidence, (), None, rng)
 
     def repair(
         self,
@@ -63,11 +63,13 @@ class SearchDebater:
         counterexamples: Sequence[Counterexample],
         rng: random.Random,
     ) -> Proposal:
-        """What search finds when the counterexamples must come out right; it starts afresh, not from `argument`."""
-        del argument
-        return self._search(evidence, [Labelled.of(counterexample) for counterexample in counterexamples], rng)
+        """What search finds when the counterexamples must come out right; the argument's own is a candidate too."""
+        must_hold = [Labelled.of(counterexample) for counterexample in counterexamples]
+        return self._search(evidence, must_hold, argument.explanation, rng)
 
-    def _search(self, evidence: Evidence, must_hold: Sequence[Labelled], rng: random.Random) -> Proposal:
+    def _search(
+        self, evidence: Evidence, must_hold: Sequence[Labelled], start: Explanation | None, rng: random.Random
+    ) -> Proposal:
         found = search(
             evidence,
             strategy=self._strategy,
@@ -75,8 +77,9 @@ class SearchDebater:
             budget=self._budget,
             rng=rng,
             must_hold=must_hold,
+            start=start,
         )
-        return _proposal(evidence, found.explanation, Scratchpad(tuple(found.scratchpad)), rng)
+        return _proposal(evidence, found.explanation, Scratchpad(found.scratchpad), rng)
 
 
 class TextDebater:
