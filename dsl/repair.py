@@ -16,8 +16,8 @@ from dsl.nodes import MAX_DISTANCE, ClassName, is_word, is_word_character
 from dsl.render import quoted
 from dsl.source import tidy
 
-MAX_TRIES = 300
-"""Candidates that a search parses before it gives up."""
+MAX_WORK = 40_000
+"""Characters of candidates that a search parses before it gives up."""
 
 MAX_REPAIRED = 3_000
 """Characters of the longest text that corrections are looked for in."""
@@ -50,7 +50,7 @@ def nearest(text: str, failure: ReadError, failure_of: FailureOf) -> str | None:
     """A text that parses, as few corrections from `text` as a bounded search finds; None where it finds none."""
     if len(text) > MAX_REPAIRED or "\0" in text:
         return None
-    tries, entered = 0, 0
+    work, entered = 0, 0
     seen = {text}
     pending: list[tuple[float, int, str, ReadError]] = [(0.0, 0, text, failure)]
     while pending:
@@ -59,10 +59,10 @@ def nearest(text: str, failure: ReadError, failure_of: FailureOf) -> str | None:
             candidate = tidy(proposed).text
             if candidate in seen:
                 continue
-            if tries == MAX_TRIES:
+            if work > MAX_WORK:
                 return None
             seen.add(candidate)
-            tries += 1
+            work += len(candidate)
             outcome = failure_of(candidate)
             if outcome is None:
                 entered += 1
