@@ -32,7 +32,7 @@ from dsl.errors import StoreError
 
 STORY = (
     "Once upon a time , there was a little girl named Lily . She loved to eat pizza with her mom . One day the pizza "
-    'had a thick crust and Lily said " I want more pizza ! " Her mom smiled and gave her a big slice .\n They were happy .'
+    'had a thick crust and Lily said " I want pizza ! " Her mom smiled and gave her a big slice .\n They were happy .'
 )
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp;"
 
@@ -162,7 +162,7 @@ class Page(HTMLParser):
         self.attributes += attrs
         self.ids += [value or "" for name, value in attrs if name == "id"]
         self.links += [value or "" for name, value in attrs if name == "href"]
-        if tag not in ("meta", "input", "br", "link", "img"):
+        if tag not in ("meta", "input", "wbr", "img"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -35,7 +35,7 @@ class Dot:
 
 def intervals(rows: Sequence[str], series: Mapping[str, Sequence[Dot | None]], name: str, *, width: float = 4.6) -> str:
     """Dots with their 95% intervals: a row for each score, within it one dot for each series, top to bottom."""
-    figure, axes = _figure(width, 0.42 + 0.15 * len(rows) * (len(series) + 0.9))
+    figure, axes = _figure(width, 0.42 + 0.15 * len(rows) * (len(series) + 0.9), left=0.62)
     step = 1.0 / (len(series) + 1)
     lowest = 0.0
     for number, (key, dots) in enumerate(series.items()):
@@ -57,7 +57,7 @@ def intervals(rows: Sequence[str], series: Mapping[str, Sequence[Dot | None]], n
 
 def scatter(x: Sequence[float], y: Sequence[float], labels: tuple[str, str], name: str) -> str:
     """One dot a feature in the unit square, with the diagonal on which both sides are equal."""
-    figure, axes = _figure(3.3, 3.3)
+    figure, axes = _figure(3.3, 3.3, left=0.5, bottom=0.45)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
     axes.plot(x, y, "o", color=SERIES["explanation"], markersize=4.2, alpha=0.6, markeredgewidth=0)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=labels[0], ylabel=labels[1], aspect="equal")
@@ -68,7 +68,7 @@ def scatter(x: Sequence[float], y: Sequence[float], labels: tuple[str, str], nam
 
 def histogram(edges: Sequence[float], counts: Sequence[int], high: float, name: str) -> str:
     """How often the feature is how active, on a logarithmic scale; a line where it counts as firing."""
-    figure, axes = _figure(3.3, 1.25)
+    figure, axes = _figure(3.3, 1.25, left=0.42, bottom=0.42)
     axes.stairs(counts, edges, fill=True, color=SERIES["explanation"], alpha=0.75, linewidth=0)
     axes.axvline(high, color=INK, linewidth=0.8, linestyle=(0, (2, 2)))
     axes.set_yscale("symlog", linthresh=1)
@@ -78,11 +78,14 @@ def histogram(edges: Sequence[float], counts: Sequence[int], high: float, name: 
     return _svg(figure, name)
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def _figure(width: float, height: float, *, left: float, bottom: float = 0.24) -> tuple[Figure, Axes]:
+    """Margins in inches: fixed ones cost a fraction of a layout that measures its texts."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes(
+        (left / width, bottom / height, (width - left - 0.12) / width, (height - bottom - 0.06) / height)
+    )
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):

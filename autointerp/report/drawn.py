@@ -44,9 +44,11 @@ class DrawnCounterexample:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFeature:
-    """`id` is the feature's anchor on the page."""
+    """`id` is the feature's anchor on the page; `hookpoint` and `name` joined are what it is called."""
 
     id: str
+    hookpoint: str
+    name: str
     view: FeatureView
     f1: float | None
     auprc: float | None
@@ -69,8 +71,11 @@ def draw(view: FeatureView, number: int) -> DrawnFeature:
     auprc, lookup = value(view.scores, "auprc"), value(table_of(view, "token_lookup"), "auprc")
     dots = {key: [dot(score(table_of(view, key), name)) for name in SCORE_NAMES] for key in charted}
     bars = view.histogram
+    hookpoint, slash, name = view.feature.rpartition("/")
     return DrawnFeature(
         id=anchor,
+        hookpoint=hookpoint + slash if name else "",
+        name=name or view.feature,
         view=view,
         f1=value(view.scores, "token_f1"),
         auprc=auprc,

@@ -12,6 +12,7 @@ from autointerp.report.view import ExampleView
 
 LEVELS = 10
 PREDICTED = 0.5
+SHORT_STRING = 24  # kept on one line: the leading space of a token must not hide at a line's end
 MAX_TOKENS = 160
 """Longer texts are cut to a window of so many tokens around what matters in them."""
 
@@ -104,7 +105,9 @@ def quoted(example: ExampleView, start: int, stop: int, high: float, maximum: fl
     part = slice(start, stop)
     alone = ExampleView(example.tokens[part], example.activations[part], (0.0,) * len(example.tokens[part]))
     spans = marked(alone, high, maximum).spans
-    return tuple(Span(span.text, " ".join(set(span.classes.split()) - {"mi"}), span.title) for span in spans)
+    return tuple(
+        Span(span.text, " ".join(name for name in span.classes.split() if name != "mi"), span.title) for span in spans
+    )
 
 
 def highlighted(explanation: str) -> tuple[Span, ...]:
@@ -114,7 +117,8 @@ def highlighted(explanation: str) -> tuple[Span, ...]:
     for match in _PARTS_OF_TEXT.finditer(explanation):
         if match.start() > end:
             spans.append(Span(visible(explanation[end : match.start()])))
-        spans.append(Span(visible(match[0]), f"s-{match.lastgroup}"))
+        whole = " whole" if match.lastgroup == "string" and len(match[0]) <= SHORT_STRING else ""
+        spans.append(Span(visible(match[0]), f"s-{match.lastgroup}{whole}"))
         end = match.end()
     if end < len(explanation):
         spans.append(Span(visible(explanation[end:])))

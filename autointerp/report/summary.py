@@ -17,10 +17,10 @@ from autointerp.scoring import Score, features_interval
 SCORE_NAMES = {"token_f1": "F1", "precision": "precision", "recall": "recall", "auprc": "AUPRC", "pearson": "Pearson"}
 SERIES_NAMES = {
     "explanation": "explanation",
-    "best_by_dev": "best by dev score",
-    "token_lookup": "token lookup, on the evidence",
-    "token_lookup_full": "token lookup, on all training text",
-    "shuffled": "shuffled floor",
+    "best_by_dev": "best by dev",
+    "token_lookup": "token lookup",
+    "token_lookup_full": "token lookup, full",
+    "shuffled": "shuffled",
 }
 _SIGNS = {"explanation": "●", "best_by_dev": "◆", "token_lookup": "■", "token_lookup_full": "▲", "shuffled": "✕"}
 _IN_CHART = ("token_f1", "auprc", "pearson")
