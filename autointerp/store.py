@@ -136,7 +136,7 @@ class Store:
     def contexts(self) -> Contexts:
         """Lengths, documents and splits of all contexts."""
         documents = np.concatenate([shard.documents for shard in self._shards])
-        splits = np.frombuffer(self.manifest["splits"].encode("ascii"), dtype=np.uint8) - ord("0")
+        splits = np.frombuffer(self.manifest["splits"].encode("ascii"), dtype=np.int8) - ord("0")
         lengths = np.concatenate([np.diff(shard.offsets) for shard in self._shards])
         return Contexts(lengths.astype(np.int64), documents, splits[documents])
 
