@@ -156,10 +156,7 @@ def split_records(feature: str, examples: Sequence[Example], seed: int) -> Sampl
         groups.setdefault(leader, []).extend(members)
     if len(groups) < 3:
         raise InputError(f"{feature}: {len(groups)} documents that are no near-copies; a split needs at least three")
-    sides: tuple[list[int], ...] = ([], [], [])
-    for members in _by_hash(examples, list(groups.values()), seed):
-        fires = any(examples[number].peak >= thresholds.high for number in members)
-        sides[_neediest(examples, sides, fires, thresholds)].extend(members)
+    sides = _sides(_by_hash(examples, list(groups.values()), seed), lambda n: examples[n].peak >= thresholds.high)
     evidence, dev, held_out = (tuple(examples[number] for number in sorted(side)) for side in sides)
     order = {name: number for number, name in enumerate(documents)}
     owners = np.array([order[names[number]] for number in sorted(sides[2])], dtype=np.int64)
@@ -277,8 +274,22 @@ def _by_hash(examples: Sequence[Example], groups: list[list[int]], seed: int) ->
     return sorted(groups, key=key)
 
 
-def _neediest(examples: Sequence[Example], sides: Sequence[list[int]], fires: bool, thresholds: Thresholds) -> int:
-    """The side furthest below its share of examples of this kind, counting the one to come."""
+def _sides(groups: list[list[int]], fires: Callable[[int], bool]) -> tuple[list[int], ...]:
+    """Groups dealt to evidence, dev and held-out, those that fire first: each to the side furthest below its share.
+
+    While there are groups enough no side stays without one that fires, and none stays empty.
+    """
+    sides: tuple[list[int], ...] = ([], [], [])
     shares = np.diff([0.0, *SHARES, 1.0])
-    alike = np.array([sum((examples[n].peak >= thresholds.high) == fires for n in side) for side in sides])
-    return int(np.argmax(np.round(shares * (alike.sum() + 1) - alike, 9)))
+    for kind in (True, False):
+        alike = [members for members in groups if any(map(fires, members)) == kind]
+        dealt = np.zeros(3)
+        for number, members in enumerate(alike):
+            need = np.round(shares * (dealt.sum() + len(members)) - dealt, 9)
+            bare = np.array([not side for side in sides])
+            if len(alike) - number <= bare.sum():
+                need[~bare] = -np.inf
+            side = int(np.argmax(need))
+            sides[side].extend(members)
+            dealt[side] += len(members)
+    return sides
