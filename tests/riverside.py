@@ -78,13 +78,22 @@ def texts(count: int, seed: int = 0, length: int = 24) -> list[str]:
 
 
 def evidence(subject: PlantedSubject, count: int = 40, seed: int = 0) -> Evidence:
-    found = tuple(example(subject, text, f"e{number}") for number, text in enumerate(texts(count, seed)))
-    return Evidence("0", found, subject.thresholds, vocabulary=subject.vocabulary)
+    return Evidence("0", _examples(subject, count, seed), subject.thresholds, vocabulary=subject.vocabulary)
 
 
 def dev(subject: PlantedSubject, count: int = 40, seed: int = 1) -> Dev:
-    found = tuple(example(subject, text, f"d{number}") for number, text in enumerate(texts(count, seed)))
-    return Dev("0", found, subject.thresholds, vocabulary=subject.vocabulary)
+    return Dev("0", _examples(subject, count, seed), subject.thresholds, vocabulary=subject.vocabulary)
+
+
+def _examples(subject: PlantedSubject, count: int, seed: int) -> tuple[Example, ...]:
+    found = [subject.tokenize(text) for text in texts(count, seed)]
+    activations = subject.activations(found, [0])
+    strings = subject.vocabulary.strings
+    contexts = [
+        Context(tuple(strings[token] for token in ids), ids, 0, f"{seed}-{number}") for number, ids in enumerate(found)
+    ]
+    pairs = zip(contexts, activations, strict=True)
+    return tuple(Example(context, tuple(column[:, 0].tolist())) for context, column in pairs)
 
 
 def generators(subject: PlantedSubject) -> list[Generator]:

@@ -36,7 +36,7 @@ from probes.verify import PREDICTED
 RIVER_BANK = 'activates on the token " bank" in the context of the word "river"'
 
 
-def attacked(subject: PlantedSubject, explanation: str | Explanation, tokens: int = 60_000, seed: int = 0) -> Attack:
+def attacked(subject: PlantedSubject, explanation: str | Explanation, tokens: int = 25_000, seed: int = 0) -> Attack:
     return attack(
         parse(explanation) if isinstance(explanation, str) else explanation,
         0,
@@ -127,20 +127,20 @@ STRINGS = (" bank", " river", "the", " ", ".", " shore", " o", "ri")
 PLANTED = explanations(STRINGS, tuple(WORDS), max_leaves=4)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANTED, st.integers(0, 9))
 def test_no_truth_whatever_it_says_is_ever_caught(truth: Explanation, seed: int) -> None:
-    found = attacked(planted(truth), truth, tokens=8_000, seed=seed)
+    found = attacked(planted(truth), truth, tokens=6_000, seed=seed)
     assert (found.disagreeing, found.counterexamples, found.mates) == (0, (), ())
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANTED, PLANTED, st.integers(0, 9))
 def test_every_counterexample_stands_by_the_definitions(
     truth: Explanation, explanation: Explanation, seed: int
 ) -> None:
     subject = planted(truth)
-    found = attacked(subject, explanation, tokens=8_000, seed=seed)
+    found = attacked(subject, explanation, tokens=6_000, seed=seed)
     for one in (*found.counterexamples, *found.mates):
         assert_stands(one, explanation, subject)
 
