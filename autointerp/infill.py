@@ -137,13 +137,14 @@ def _load_model(folder: Path, device: str) -> tuple[torch.nn.Module, Any]:
     """The model in float32, every weight there and finite, and its configuration."""
     with quiet():
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForMaskedLM
 
         try:
             loaded: Any = AutoModelForMaskedLM.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise SubjectError(f"{folder} does not load as a masked language model: {first_line(error)}") from error
     model, report = loaded
     check_weights(folder, model, report)

@@ -27,7 +27,7 @@ from autointerp.demo.language_model import train_language_model
 from autointerp.demo.masked_model import train_masked_model
 from autointerp.demo.sample_corpus import CorpusCounts, sample_stories, write_corpus
 from autointerp.demo.settings import END, FULL, BuildSettings, DictionarySettings
-from autointerp.demo.sparse_autoencoder import train_sparse_autoencoder
+from autointerp.demo.sparse_autoencoder import check_sparsity, train_sparse_autoencoder
 from autointerp.demo.steps import Steps
 from autointerp.demo.tokenizer import tokenize, train_tokenizer
 from autointerp.demo.training import Checkpoint, seeded
@@ -103,6 +103,7 @@ def check_settings(settings: BuildSettings) -> None:
             f"a model of {language_model.layers} layers has no {dictionary.hookpoint}; "
             f"name one of blocks.0 to blocks.{language_model.layers - 1}, with .hook_resid_post"
         )
+    check_sparsity(dictionary)
     if language_model.width % language_model.heads:
         raise InputError(f"a width of {language_model.width} does not divide into {language_model.heads} heads")
     if settings.masked_model.context > language_model.context:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from autointerp.loading import check_weights, first_line, folder_of, quiet
@@ -91,7 +92,7 @@ def load_causal(folder: Path) -> Any:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise SubjectError(f"{folder} does not load as a causal language model: {first_line(error)}") from error
     model, report = loaded
     check_weights(folder, model, report)

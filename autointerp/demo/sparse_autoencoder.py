@@ -72,7 +72,7 @@ def train_sparse_autoencoder(
     The prefix (the beginning-of-text token) is read before every document and left out of training: its activations
     are many times larger than all others. Initial weights come from torch's generator, which the caller seeds.
     """
-    _check(settings)
+    check_sparsity(settings)
     rows = DocumentRows(documents, length=min(settings.context, stream.context), prefix=prefix)
     if not rows.rows:
         raise InputError("there are no documents to train a dictionary on; give more text")
@@ -116,6 +116,12 @@ def load_sparse_autoencoder(folder: Path) -> TopK:
     return sae.eval().requires_grad_(False)
 
 
+def check_sparsity(settings: DictionarySettings) -> None:
+    """Raise InputError where more features would be active than there are."""
+    if not 0 < settings.k <= settings.features:
+        raise InputError(f"a dictionary of {settings.features} features cannot have {settings.k} active; lower k")
+
+
 def _loss(sae: TopK, x: Float[Tensor, "n d_in"], settings: DictionarySettings) -> Tensor:
     """Unexplained variance, and the share of it that dead features, taken alone, leave unexplained."""
     pre = sae.preactivations(x)
@@ -137,11 +143,6 @@ def _loss(sae: TopK, x: Float[Tensor, "n d_in"], settings: DictionarySettings) -
 @torch.no_grad()
 def _unit_rows(sae: TopK) -> None:
     sae.W_dec.div_(sae.W_dec.norm(dim=1, keepdim=True))
-
-
-def _check(settings: DictionarySettings) -> None:
-    if not 0 < settings.k <= settings.features:
-        raise InputError(f"a dictionary of {settings.features} features cannot have {settings.k} active; lower k")
 
 
 def _config(stream: ResidualStream, settings: DictionarySettings, prepend_bos: bool) -> dict[str, object]:

@@ -104,7 +104,7 @@ def _save(module: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Check
     tensors = {f"module.{name}": value.detach().clone() for name, value in module.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-    partial = checkpoint.path.with_suffix(".partial")
+    partial = checkpoint.path.with_name(f"{checkpoint.path.name}.partial")
     save_file(tensors, partial, metadata={"key": checkpoint.key, "step": str(step)})
     partial.replace(checkpoint.path)
 
