@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from autointerp.report import FeatureView, render_report, write_report
-from autointerp.report.marks import marked, visible
+from autointerp.report.marks import highlighted, marked, quoted, visible
 from autointerp.report.view import (
     AttackView,
     CounterexampleView,
@@ -162,7 +162,7 @@ class Page(HTMLParser):
         self.attributes += attrs
         self.ids += [value or "" for name, value in attrs if name == "id"]
         self.links += [value or "" for name, value in attrs if name == "href"]
-        if tag not in ("meta", "input", "wbr", "img"):
+        if tag not in ("meta", "input", "br", "wbr", "img"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -257,6 +257,24 @@ def test_long_texts_are_cut_around_what_matters() -> None:
     assert sum(len(span.text) for span in cut.spans) == 50
     elsewhere = marked(long, 1.0, 3.0, position=3, limit=50)
     assert (elsewhere.cut_before, elsewhere.missed) == (False, 0)
+
+
+def test_a_quote_shows_what_fires_and_no_prediction() -> None:
+    source = ExampleView(("a", "b", "c"), (4.0, 4.0, 0.0), (1.0, 0.0, 1.0))
+    assert [(span.text, span.classes) for span in quoted(source, 0, 3, 1.0, 4.0)] == [
+        ("a", "a10"),
+        ("b", "a10"),
+        ("c", ""),
+    ]
+
+
+def test_syntax_is_coloured_and_no_character_lost() -> None:
+    text = 'strongly on tokens matching /a\\/"b/ or the word "on"; weakly on tokens 1 to 4 inside brackets'
+    spans = highlighted(text)
+    assert "".join(span.text for span in spans) == text
+    assert [span.text for span in spans if "s-string" in span.classes] == ['"on"']
+    assert [span.text for span in spans if "s-regex" in span.classes] == ['/a\\/"b/']
+    assert [span.text for span in spans if "s-number" in span.classes] == ["1", "4"]
 
 
 def test_views_of_the_barest_features_render() -> None:
