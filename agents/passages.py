@@ -6,12 +6,15 @@ dropped; white space collapsed; case kept. A character whose bytes are split ove
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int32
 
 from dsl.records import Context
 
@@ -26,7 +29,9 @@ _FOLDED = {
 }
 _DROPPED = frozenset("\u200b\u2060\ufeff")
 _REPLACEMENT = "\ufffd"
-_ENDS_TRIED = 16
+_ENDS_TRIED, _GAPS_TRIED, _LONGEST_NEAR = 16, 4, 400  # bounds on the work that one request can cause
+
+Codes = Int32[np.ndarray, " _length"]
 
 
 class Place(NamedTuple):
@@ -65,27 +70,21 @@ def utf8(text: str) -> bytes:
 
 
 class Passages:
-    """All texts of a sample as one normalised string, made once and searched often."""
+    """The normalised texts of a sample: one example's at a time by span, all joined for searches, each made once."""
 
     def __init__(self, contexts: Sequence[Context]) -> None:
-        rows = [_characters(context.tokens) for context in contexts]
-        self._rows = rows
-        self._lengths = [len(context.tokens) for context in contexts]
-        self._text = "".join("".join(character.text for character in row) + _SEPARATOR for row in rows)
-        self._characters = [character for row in rows for character in (*row, _Character(_SEPARATOR, -1, -1))]
-        self._example = [number for number, row in enumerate(rows) for _ in range(len(row) + 1)]
-        self._opens, self._closes = _token_boundaries(self._characters)
-        self._codes = np.array([ord(_lower(character)) for character in self._text], dtype=np.int32)
+        self._contexts = contexts
+        self._rows: dict[int, list[_Character]] = {}
 
     def places(self, wanted: str) -> list[Place]:
         """Every token span whose normalised text is `wanted` (normalised, not empty), in order."""
-        found: list[Place] = []
-        at = self._text.find(wanted)
+        joined, found = self._joined, list[Place]()
+        at = joined.text.find(wanted)
         while at >= 0:
             end = at + len(wanted) - 1
-            if self._opens[at] and self._closes[end]:
-                found.append(self._place(at, end))
-            at = self._text.find(wanted, at + 1)
+            if joined.opens[at] and joined.closes[end]:
+                found.append(joined.place(at, end))
+            at = joined.text.find(wanted, at + 1)
         return found
 
     def elided_places(self, wanted: str) -> list[Place]:
@@ -97,7 +96,7 @@ class Passages:
         if core and core != wanted and (whole := self.places(core)):
             return whole
         found: set[Place] = set()
-        for gap in re.finditer(r" *\.{3,} *", core):
+        for gap in itertools.islice(re.finditer(r" *\.{3,} *", core), _GAPS_TRIED):
             head, tail = core[: gap.start()], core[gap.end() :]
             if head and tail:
                 tails = self.places(tail)
@@ -111,17 +110,19 @@ class Passages:
 
     def text(self, place: Place) -> str | None:
         """The normalised text of a token span; None where the span does not exist or cuts a character in two."""
-        if not (0 <= place.example < len(self._rows) and 0 <= place.start < place.stop <= self._lengths[place.example]):
+        if not 0 <= place.example < len(self._contexts):
+            return None
+        if not 0 <= place.start < place.stop <= len(self._contexts[place.example].tokens):
             return None
         if self.snapped(place) != place:
             return None
-        inside = (c.text for c in self._rows[place.example] if c.last >= place.start and c.first < place.stop)
+        inside = (c.text for c in self._row(place.example) if c.last >= place.start and c.first < place.stop)
         return "".join(inside).strip()
 
     def snapped(self, place: Place) -> Place:
         """The smallest span around `place` that cuts no character in two."""
         start, stop = place.start, place.stop
-        row = [character for character in self._rows[place.example] if character.text != " "]
+        row = [character for character in self._row(place.example) if character.text != " "]
         for character in reversed(row):
             if character.first < start <= character.last:
                 start = character.first
@@ -135,31 +136,53 @@ class Passages:
 
         Sellers' algorithm (1980): edit distance to every substring, one row of the table per wanted character.
         """
-        allowed = edits_allowed(wanted)
-        query = np.array([ord(_lower(character)) for character in wanted], dtype=np.int32)
-        if len(query) > 400 or len(self._codes) == 0:
+        allowed, codes = edits_allowed(wanted), self._joined.codes
+        query = _codes(wanted)
+        if len(query) > _LONGEST_NEAR or len(codes) == 0:
             return None
-        row = _sellers(query, self._codes)[1:]
+        row = _sellers(query, codes)[1:]
         ends = np.flatnonzero(row <= allowed)
         for end in ends[np.argsort(row[ends], kind="stable")][:_ENDS_TRIED].tolist():
-            window = self._codes[max(0, end + 1 - len(query) - allowed) : end + 1]
+            window = codes[max(0, end + 1 - len(query) - allowed) : end + 1]
             length = int(np.argmin(_sellers(query[::-1], window[::-1], anchored=True)))
             if length and (place := self._snapped_near(end + 1 - length, end, wanted)):
                 return place
         return None
 
     def _snapped_near(self, first: int, last: int, wanted: str) -> Place | None:
-        if _SEPARATOR in self._text[first : last + 1]:
+        text = self._joined.text
+        if _SEPARATOR in text[first : last + 1]:
             return None
-        while first < last and self._text[first] == " ":
+        while first < last and text[first] == " ":
             first += 1
-        while first < last and self._text[last] == " ":
+        while first < last and text[last] == " ":
             last -= 1
-        place = self.snapped(self._place(first, last))
+        place = self.snapped(self._joined.place(first, last))
         found = self.text(place)
         return place if found and distance(wanted, found) <= edits_allowed(wanted) else None
 
-    def _place(self, first: int, last: int) -> Place:
+    def _row(self, example: int) -> list[_Character]:
+        if example not in self._rows:
+            self._rows[example] = _characters(self._contexts[example].tokens)
+        return self._rows[example]
+
+    @cached_property
+    def _joined(self) -> _Joined:
+        return _Joined([self._row(example) for example in range(len(self._contexts))])
+
+
+class _Joined:
+    """All texts as one string, each closed by a separator, and what lies behind each of its characters."""
+
+    def __init__(self, rows: Sequence[Sequence[_Character]]) -> None:
+        separator = _Character(_SEPARATOR, -1, -1)
+        self._characters = [character for row in rows for character in (*row, separator)]
+        self._example = [number for number, row in enumerate(rows) for _ in range(len(row) + 1)]
+        self.text = "".join(character.text for character in self._characters)
+        self.opens, self.closes = _token_boundaries(self._characters)
+        self.codes = _codes(self.text)
+
+    def place(self, first: int, last: int) -> Place:
         return Place(self._example[first], self._characters[first].first, self._characters[last].last + 1)
 
 
@@ -170,11 +193,10 @@ def edits_allowed(wanted: str) -> int:
 
 def distance(one: str, other: str) -> int:
     """Levenshtein distance, ignoring case."""
-    codes = [np.array([ord(_lower(character)) for character in text], dtype=np.int32) for text in (one, other)]
-    return int(_sellers(codes[0], codes[1], anchored=True)[-1])
+    return int(_sellers(_codes(one), _codes(other), anchored=True)[-1])
 
 
-def _sellers(query: np.ndarray, text: np.ndarray, anchored: bool = False) -> np.ndarray:
+def _sellers(query: Codes, text: Codes, anchored: bool = False) -> Codes:
     """Edit distance of the query to the best substring that ends at each of len(text) + 1 places.
 
     Anchored: to the whole prefix that ends there, instead.
@@ -256,6 +278,7 @@ def _token_boundaries(characters: list[_Character]) -> tuple[list[bool], list[bo
     return opens, closes
 
 
-def _lower(character: str) -> str:
-    lowered = character.lower()
-    return lowered if len(lowered) == 1 else character
+def _codes(text: str) -> Codes:
+    """Code points, of small letters where that changes no lengths."""
+    small = ((character.lower(), character) for character in text)
+    return np.array([ord(lowered if len(lowered) == 1 else plain) for lowered, plain in small], dtype=np.int32)
