@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from autointerp.corpus_pass import SHARES, Split
 from autointerp.near_copies import NearCopies
-from autointerp.store import SHARES, Column, Split, Store
+from autointerp.store import Column, Store
 from dsl.batch import Batch, Vocabulary
 from dsl.errors import InputError
 from dsl.records import Context, Dev, Evidence, Example, Feature, HeldOut, Thresholds
