@@ -44,9 +44,8 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{options.text.name}: {batch.ids.size:,} tokens in contexts of {options.context}, ", end="")
     print(f"vocabulary {len(batch.vocabulary):,}; loop on {len(few) * options.context:,}; no randomness")
-    print(
-        f"best of {options.repeats}, million tokens a second{'fresh batch':>16}{'again':>10}{'loop':>10}{'ratio':>10}"
-    )
+    head = f"million tokens a second, best of {options.repeats}"
+    print(f"{head:<48}{'fresh':>10}{'again':>10}{'loop':>10}{'ratio':>10}")
     for expression, loop in _cases():
         held = matches(expression, batch)
         if [loop(row) for row in few] != held[: len(few)].tolist():
