@@ -98,7 +98,7 @@ def build_demo(text: Path, out: Path, *, as_json: bool) -> None:
     from autointerp.demo.build import build
 
     with terminal.steps() as advance:
-        figures = build(text, out, progress=advance)
+        figures = build(text, out, progress=advance).as_json()
     if as_json:
         terminal.print_line(figures)
     else:

@@ -26,7 +26,7 @@ from autointerp.demo.training import Checkpoint, cosine, linear_tail, seeded
 from autointerp.dictionaries import load as load_dictionary
 from autointerp.infill import MaskedInfiller
 from autointerp.models import TransformerSubject
-from dsl.errors import InputError, SubjectError
+from dsl.errors import InputError, StoreError, SubjectError
 
 DOCUMENTS = st.lists(st.lists(st.integers(2, 50), min_size=1, max_size=30), min_size=1, max_size=12)
 
@@ -190,6 +190,12 @@ def test_a_folder_with_other_things_in_it_is_left_alone(text, tmp_path):
     with pytest.raises(InputError, match="not empty"):
         build(text, tmp_path, settings=TINY)
     assert [path.name for path in tmp_path.iterdir()] == ["lm"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(text, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot be made"):
+        build(text, tmp_path / "file" / "out", settings=TINY)
 
 
 def test_a_damaged_manifest_is_one_clear_line(text, tmp_path):

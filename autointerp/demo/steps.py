@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from dsl.errors import InputError
+from dsl.errors import InputError, StoreError
 
 RECIPE = 1
 """Raised whenever the recipe itself changes what it makes: results of an older recipe are made anew."""
@@ -33,12 +33,15 @@ class Steps:
     """
 
     def __init__(self, out: Path) -> None:
-        """Raises InputError where `out` holds something that no build put there."""
+        """Raises InputError where `out` holds something that no build put there, StoreError where it cannot be made."""
         self._out, self._work = out, out / "work"
         self._file = self._work / "manifest.json"
         if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not self._work.is_dir())):
             raise InputError(f"{out} is not empty and no build of a demo began there; name a new folder")
-        self._work.mkdir(parents=True, exist_ok=True)
+        try:
+            self._work.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{out} cannot be made: {error.strerror}; name a folder that can be written") from error
         self._manifest = self._read()
 
     def run(self, name: str, inputs: Mapping[str, Any], make: Callable[[Path, Path, str], None]) -> str:
