@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 import agents
 from agents.debate import Settings, admit, debate, orders
-from agents.debater import Debater, TextDebater
+from agents.debater import Debater, SearchDebater, TextDebater
 from agents.judge import Ballot, BuiltinJudge, judge_prompt
 from agents.picking import pick_quotes
 from agents.quotes import Quote, QuoteRequest, Rejected, verify
+from agents.search import STRATEGIES
 from agents.transcript import Abstained, Argument, Chosen, Consensus, JudgeView, Proposal, Scratchpad, Transcript
 from dsl.batch import Batch
 from dsl.evaluate import evaluate
@@ -312,6 +313,33 @@ class TestText:
         assert [debater.name for debater in debaters] == ["text", "scripted"]
 
 
+class TestSearch:
+    NEAR = 'activates on the token " pizza" right after the word "crust"'
+
+    def test_a_debater_that_searches_finds_what_was_planted_and_notes_what_it_tried(self) -> None:
+        evidence = planted(self.NEAR, rows=60)
+        debaters = [SearchDebater(strategy, None, 2_000) for strategy in STRATEGIES]
+        transcript = debate(evidence, debaters, BuiltinJudge(), no_dev, random.Random(0))
+        assert not transcript.forfeits
+        assert all(turn.proposal.scratchpad.lines for turn in transcript.turns)
+        assert transcript.winner is not None
+        predicted = evaluate(transcript.winner.argument.explanation, evidence.batch) >= 0.5
+        assert (predicted == (evidence.activations >= evidence.thresholds.high)).all()
+
+    def test_a_repair_takes_in_what_a_counterexample_shows(self) -> None:
+        evidence, debater = planted(PIZZA), SearchDebater("lexical", None, 2_000)
+        argument = admit(debater.propose(evidence, random.Random(0)), evidence)
+        assert isinstance(argument, Argument)
+        text = Example(Context((" a", " zebra", " ran")), (0.0, 2.0, 0.0))
+        missed = [Counterexample(text, 1, 0.0, "false_negative", "by hand")] * 5
+        repaired = debater.repair(evidence, argument, missed, random.Random(0))
+        assert isinstance(repaired.explanation, Explanation)
+        batch = Batch.of([text.context])
+        assert evaluate(argument.explanation, batch)[0, 1] < 0.5
+        assert evaluate(repaired.explanation, batch)[0, 1] >= 0.5
+        assert isinstance(admit(repaired, evidence), Argument)
+
+
 class TestPicking:
     @given(st.sampled_from([PIZZA, CRUST, BROAD, 'activates on the word "dog"']), st.integers(0, 50))
     @settings(max_examples=20, deadline=None)
@@ -355,6 +383,7 @@ class TestOrders:
         assert len(set(orders(sides))) == [1, 2, 6][sides - 1]
 
     @given(st.integers(4, 12))
+    @settings(deadline=None)
     def test_above_three_places_and_neighbours_are_balanced(self, sides: int) -> None:
         square = orders(sides)
         assert len(square) == sides * (1 + sides % 2)

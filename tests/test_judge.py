@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import expressions
 
@@ -75,6 +75,7 @@ class TestBuiltin:
         assert judge.vote(view(('activates weakly on the token " pizza"', ["the pizza*"]))).scores["A"] == 0.5
 
     @given(st.permutations(range(4)), st.permutations("ABCD"), st.integers(0, 2**32))
+    @settings(deadline=None)
     def test_labels_and_order_do_not_change_the_winner(self, order: list[int], labels: list[str], seed: int) -> None:
         rng = random.Random(seed)
         texts = [PLAIN, CONTEXTUAL, BROAD, 'activates on the word "hot"']
@@ -98,6 +99,7 @@ class TestPartial:
         st.lists(st.sampled_from(TOKENS), min_size=1, max_size=45),
         st.integers(0, 44),
     )
+    @settings(deadline=None)
     def test_bounds_hold_whatever_was_cut_off(self, expression: Expression, tokens: list[str], cut: int) -> None:
         cut %= len(tokens)
         truth = matches(expression, Batch.of([Context(tuple(tokens), start=0)]))[0, cut:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts import Prompt, escape, load, names, one_line
@@ -37,6 +37,7 @@ def test_what_is_filled_in_opens_no_slot() -> None:
 
 
 @given(st.text() | st.text(st.characters(min_codepoint=0xDC00, max_codepoint=0xDFFF, categories=["Cs"])))
+@settings(deadline=None)
 def test_escaped_text_stays_on_its_line_and_inside_its_quotes(text: str) -> None:
     escaped = escape(text)
     assert len(escaped.splitlines()) <= 1
@@ -47,6 +48,7 @@ def test_escaped_text_stays_on_its_line_and_inside_its_quotes(text: str) -> None
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_one_line_is_one_line(text: str) -> None:
     assert len(one_line(text).splitlines()) <= 1
 

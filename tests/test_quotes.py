@@ -10,7 +10,7 @@ import unicodedata
 import weakref
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agents import quotes as quotes_module
@@ -224,6 +224,7 @@ def of_sample(sample: list[list[str]]) -> Evidence:
 
 class TestLaws:
     @given(samples, st.data())
+    @settings(deadline=None)
     def test_every_span_of_whole_characters_that_shows_something_verifies(
         self, sample: list[list[str]], data: st.DataObject
     ) -> None:
@@ -242,6 +243,7 @@ class TestLaws:
 
     @given(samples, st.text(max_size=12) | st.lists(words, max_size=6).map("".join))
     @example([["st", "art"]], "start")
+    @settings(deadline=None)
     def test_what_verifies_by_search_is_in_the_text(self, sample: list[list[str]], said: str) -> None:
         evidence = of_sample(sample)
         answer = verify(QuoteRequest(said), evidence)
@@ -259,6 +261,7 @@ class TestLaws:
             assert isinstance(verify(answer.suggestion, evidence), Quote)
 
     @given(texts)
+    @settings(deadline=None)
     def test_normalising_is_idempotent_and_blind_to_composition(self, tokens: list[str]) -> None:
         text = shown(tokens)
         once = normalise(text)
