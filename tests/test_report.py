@@ -17,6 +17,7 @@ import pytest
 
 from autointerp.report import FeatureView, render_report, write_report
 from autointerp.report.marks import highlighted, marked, quoted, visible
+from autointerp.report.numbers import fixed, percent, short, signed
 from autointerp.report.view import (
     AttackView,
     CounterexampleView,
@@ -257,6 +258,18 @@ def test_long_texts_are_cut_around_what_matters() -> None:
     assert sum(len(span.text) for span in cut.spans) == 50
     elsewhere = marked(long, 1.0, 3.0, position=3, limit=50)
     assert (elsewhere.cut_before, elsewhere.missed) == (False, 0)
+
+
+def test_numbers_line_up() -> None:
+    assert [fixed(-0.001), fixed(-0.5), fixed(0.1234, 3)] == ["0.00", "\N{MINUS SIGN}0.50", "0.123"]
+    assert [signed(-0.5), signed(0.25), percent(0.00123), short(12.345)] == [
+        "\N{MINUS SIGN}0.500", "+0.250", "0.12%", "12.3",
+    ]  # fmt: skip
+
+
+def test_one_feature_is_compared_with_nothing() -> None:
+    assert "paired" not in render_report([feature(1)], title="t")
+    assert "paired" in render_report([feature(1), feature(2)], title="t")
 
 
 def test_a_quote_shows_what_fires_and_no_prediction() -> None:

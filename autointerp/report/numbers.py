@@ -6,12 +6,12 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 def fixed(number: float, digits: int = 2) -> str:
-    """With so many decimals.
+    """With so many decimals, and no sign on what rounds to zero.
 
     >>> fixed(-0.5)
     '−0.50'
     """
-    return f"{number:.{digits}f}".replace("-", _MINUS)
+    return f"{round(number, digits) + 0.0:.{digits}f}".replace("-", _MINUS)
 
 
 def signed(number: float) -> str:

@@ -63,17 +63,22 @@ class Summary:
 
 
 def summarise(views: Sequence[FeatureView]) -> Summary:
-    """Means are over the features that have the score; how many those are is said where it is not all."""
+    """Means are over the features that have the score; how many those are is said where it is not all.
+
+    Of a single feature nothing is compared: resampling one feature gives an interval of no width.
+    """
     outcomes = Counter(view.outcome for view in views)
     means = {
         key: {name: _mean(value(table_of(view, key), name) for view in views) for name in SCORE_NAMES}
         for key in SERIES_NAMES
     }
-    present = [key for key in SERIES_NAMES if any(means[key].values())]
+    several = len(views) > 1
+    present = [key for key in SERIES_NAMES if several and any(means[key].values())]
     pairs = [
         (mine, theirs)
         for view in views
-        if (mine := value(view.scores, "auprc")) is not None
+        if several
+        and (mine := value(view.scores, "auprc")) is not None
         and (theirs := value(table_of(view, "token_lookup"), "auprc")) is not None
     ]
     f1, auprc = means["explanation"]["token_f1"], means["explanation"]["auprc"]

@@ -50,6 +50,7 @@ def features_interval(values: Sequence[float], rng: np.random.Generator, *, resa
 
     For "A beats B over 100 features" pass the paired differences: the claim holds where `low` is above 0. Raises
     ValueError on no value or one that is not a number: leave unscored features out first, and say how many.
+    A single feature has an interval of no width, which says nothing.
 
     >>> features_interval([0.1, 0.2, 0.3], np.random.default_rng(0)).value
     0.2
