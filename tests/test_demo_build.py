@@ -12,13 +12,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from autointerp.corpus import read_documents
 from autointerp.demo import DemoPaths
 from autointerp.demo.build import build, train_dictionary
 from autointerp.demo.documents import DocumentRows, PackedRows, split
 from autointerp.demo.hookpoint import ResidualStream
-from autointerp.demo.masked_model import IGNORED, hide
+from autointerp.demo.masked_model import IGNORED, from_language_model, hide
 from autointerp.demo.settings import END, FULL, MASK, TINY, DictionarySettings
 from autointerp.demo.sparse_autoencoder import load_sparse_autoencoder, train_sparse_autoencoder
 from autointerp.demo.steps import Steps, content_of
@@ -328,6 +329,20 @@ def test_hiding_masks_replaces_and_leaves_in_the_published_shares():
     assert (corrupted.numpy()[chosen] == ids[chosen]).mean() == pytest.approx(0.1, abs=0.02)
     assert (corrupted.numpy()[~chosen] == ids[~chosen]).all()
     assert not chosen[:, 0].any()
+
+
+def test_the_masked_model_starts_with_the_layers_of_the_language_model():
+    with seeded(0, 1):
+        source = GPT2LMHeadModel(GPT2Config(vocab_size=60, n_positions=16, n_embd=32, n_layer=2, n_head=2)).eval()
+        for weight in source.parameters():
+            torch.nn.init.normal_(weight, std=0.2)
+        hidden = torch.randn(1, 7, 32)
+    target = from_language_model(source, 16).eval()
+    causal = torch.full((7, 7), torch.finfo(torch.float32).min).triu(1)[None, None]
+    for theirs, ours in zip(source.transformer.h, target.roberta_prelayernorm.encoder.layer, strict=True):
+        expected, got = (layer(hidden, attention_mask=causal) for layer in (theirs, ours))
+        first = [output[0] if isinstance(output, tuple) else output for output in (expected, got)]
+        torch.testing.assert_close(first[1], first[0])
 
 
 def test_rates_rise_stay_and_fall_as_named():

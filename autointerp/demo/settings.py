@@ -96,7 +96,7 @@ class BuildSettings:
 
 
 FULL = BuildSettings()
-"""The size of the embedded demo: about an hour on four cores."""
+"""The size of the embedded demo: about three and a half core-hours, so an hour or more on four idle cores."""
 
 TINY = BuildSettings(
     tokenizer=TokenizerSettings(vocabulary=300),
