@@ -198,3 +198,7 @@ def probe(
 
     run = RunOptions(seed=seed, named=(feature,), probe_tokens=probe_tokens)
     probe_explanation(text, CorpusOptions(model, sae, corpus, mlm, store, device), run, as_json=as_json)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from autointerp.cache import cache_folder
 from autointerp.inflections import Inflections
 from dsl.classes import ARTICLES, AUXILIARY_VERBS, CONJUNCTIONS, NEGATIONS, PREPOSITIONS, PRONOUNS, QUESTION_WORDS
 from dsl.nodes import fold, is_word
@@ -54,6 +54,10 @@ class DefaultLexicon:
         self._cache = cache_folder() if cache is None else cache
         self._embedder = embedder
         self._embedded: dict[str, Float[np.ndarray, " dimensions"]] = {}
+
+    def prepare(self) -> None:
+        """Load or make the word vectors now, so that worker processes find them made."""
+        _ = self._vectors
 
     @cached_property
     def version(self) -> str:
@@ -159,14 +163,6 @@ class DefaultLexicon:
                 list(texts), batch_size=512, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
             )
         return self._embedder(texts).astype(np.float16)
-
-
-def cache_folder() -> Path:
-    """Where what can be made again is kept: $AUTOINTERP_CACHE, or `autointerp` in the user's cache folder."""
-    named = os.environ.get("AUTOINTERP_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autointerp"
 
 
 def frequent_words() -> list[str]:

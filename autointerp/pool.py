@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from autointerp import terminal
 from autointerp.report.view import FeatureView
@@ -42,6 +42,7 @@ class Failed:
 Outcome = Finished | Failed
 
 
+@runtime_checkable  # what checks types in the tests asks for it
 class Work(Protocol[T_contra]):
     """What is done to every item. It travels to each worker process once, and is opened there before the first item."""
 

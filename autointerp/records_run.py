@@ -53,6 +53,7 @@ def explain_records(path: Path, held_out: Path | None, run: RunOptions, *, as_js
     if missing:
         raise InputError(f"{path} has no feature {', '.join(missing)}; it has {_some(records)}")
     names = list(dict.fromkeys(run.named)) or list(records)
+    DefaultLexicon().prepare()
     outcomes: list[Outcome] = []
     for outcome in work_through(RecordsWork(records, unseen, run), names, run.workers):
         outcomes.append(outcome)

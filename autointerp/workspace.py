@@ -67,10 +67,11 @@ def open_workspace(options: CorpusOptions, *, collecting: bool = True) -> Worksp
             store = collect(subject, documents, folder, progress=advance)
     else:
         store = Store.open(folder, verify=False)
-    infiller = None
+    lexicon, infiller = DefaultLexicon(), None
+    lexicon.prepare()
     if options.mlm is not None:
         infiller = MaskedInfiller.load(options.mlm, subject.vocabulary, device=options.device)
-    return Workspace(subject, store, DefaultLexicon(), infiller)
+    return Workspace(subject, store, lexicon, infiller)
 
 
 def collect_store(options: CorpusOptions, *, as_json: bool) -> None:
