@@ -17,7 +17,7 @@ from dsl.evaluate import evaluate
 from dsl.nodes import Explanation
 from dsl.records import Counterexample, Dev, Evidence, Example, Kind, Thresholds
 from probes.bank import Cluster, ranked
-from probes.confirm import confirm, counterexample_of
+from probes.confirm import confirm, counterexample_of, record_cost
 from probes.probing import Found, Funnel, Probing
 from probes.question import Generator, Question
 from probes.shrink import shrink_all
@@ -172,18 +172,18 @@ def _shrunk(
     """The first of each cluster shrunk, then the second of each, while the budget lasts; the others as they are."""
     trial = probing.trial
     small: list[Counterexample] = []
-    for place in range(SHRUNK_PER_CLUSTER):
-        wave = [mates[place] for mates in chosen if place < len(mates)]
-        shrinkings = shrink_all([found.candidate for found in wave], trial, tokens=trial.left)
+    waves = [[mates[place] for mates in chosen if place < len(mates)] for place in range(SHRUNK_PER_CLUSTER)]
+    for number, wave in enumerate(waves):
+        reserve = sum(record_cost(found, trial) for later in waves[number:] for found in later)
+        shrinkings = shrink_all([found.candidate for found in wave], trial, tokens=max(0, trial.left - reserve))
         again = confirm([shrinking.smallest for shrinking in shrinkings], trial)
         for found, shrinking, verdict in zip(wave, shrinkings, again, strict=True):
             # What is small only in a batch is not small: the text as it was found has been confirmed before.
             steps = shrinking.steps if verdict == "confirmed" else shrinking.steps[:1]
             probing.counts[found.edit.generator].shrunk += shrinking.minimal and verdict == "confirmed"
             small.append(counterexample_of(steps, found, trial))
-    rest = [
-        counterexample_of((found.candidate,), found, trial) for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]
-    ]
+    others = [found for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]]
+    rest = [counterexample_of((found.candidate,), found, trial, tagged=False) for found in others]
     return ranked(small, trial.thresholds), ranked(rest, trial.thresholds)
 
 

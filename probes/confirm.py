@@ -37,7 +37,7 @@ def confirm(candidates: Sequence[Candidate], trial: Trial) -> list[Confirmation]
     return found
 
 
-def counterexample_of(steps: Sequence[Candidate], found: Found, trial: Trial) -> Counterexample:
+def counterexample_of(steps: Sequence[Candidate], found: Found, trial: Trial, *, tagged: bool = True) -> Counterexample:
     """The last step as a record, the ones before as its trail; its activations are those of a run alone."""
     vocabulary = trial.subject.vocabulary
     last = steps[-1]
@@ -52,8 +52,16 @@ def counterexample_of(steps: Sequence[Candidate], found: Found, trial: Trial) ->
         original=readings[1].example(vocabulary) if last.paired else None,
         original_position=last.original_position,
         shrink_trail=tuple(reading.example(vocabulary) for reading in trial.read(trail)),
-        tags=(*_naturalness(found, trial), *_absorbed(last, trial)),
+        tags=(*_naturalness(found, trial), *_absorbed(last, trial)) if tagged else (),
     )
+
+
+def record_cost(found: Found, trial: Trial) -> int:
+    """Subject tokens that confirming what it shrinks to, and putting that on record, may take at most."""
+    prefix = len(trial.subject.prefix)
+    last = sum(len(text) + prefix for text in found.candidate.texts)
+    tags = len(found.edit.token_ids) + len(found.parent or ()) + 2 * prefix
+    return 2 * last + len(found.candidate.token_ids) + prefix + tags
 
 
 def _consulted(one: Candidate) -> list[tuple[TokenIds, int]]:

@@ -82,14 +82,21 @@ token_ids=(8, 9)),), position=3, note='')
 
 
 def columns_of(original: TokenIds, replacements: Sequence[Replacement]) -> tuple[Column, ...]:
-    """The original and its edited form, column by column: single tokens where nothing changed."""
+    """The original and its edited form, column by column: single tokens wherever only one side has any, or both agree.
+
+    So shrinking can take part of an insertion or of a deletion back.
+    """
     columns: list[Column] = []
     done = 0
     for replacement in replacements:
         if not done <= replacement.start <= replacement.stop <= len(original):
             raise ValueError("replacements must be in order, apart and within the text")
         columns += [Column((token,), (token,)) for token in original[done : replacement.start]]
-        columns.append(Column(original[replacement.start : replacement.stop], replacement.token_ids))
+        gone, put = original[replacement.start : replacement.stop], replacement.token_ids
+        if gone and put:
+            columns.append(Column(gone, put))
+        else:
+            columns += [Column((token,), ()) for token in gone] + [Column((), (token,)) for token in put]
         done = replacement.stop
     columns += [Column((token,), (token,)) for token in original[done:]]
     return tuple(columns)

@@ -169,18 +169,19 @@ def _dropped(candidate: Candidate, indices: Sequence[int]) -> Candidate:
 
 
 def _taken_back(candidate: Candidate, indices: Sequence[int]) -> Candidate:
-    """The original in place of these edits."""
+    """The original in place of these edits; what was put in where nothing was is dropped."""
     back = set(indices)
+    inside: int | None = candidate.offset
+    if candidate.column in back:
+        inside = candidate.columns[candidate.column].counterpart(candidate.offset)
+    if inside is None:
+        raise AssertionError("a pair whose token has no counterpart")
     columns = tuple(
         Column(column.original, column.original) if index in back else column
         for index, column in enumerate(candidate.columns)
     )
-    if candidate.column not in back:
-        return replace(candidate, columns=columns)
-    inside = candidate.columns[candidate.column].counterpart(candidate.offset)
-    if inside is None:
-        raise AssertionError("a pair whose token has no counterpart")
-    return replace(candidate, columns=columns, offset=inside)
+    empty = [index for index in back if not columns[index].original]
+    return _dropped(replace(candidate, columns=columns, offset=inside), empty)
 
 
 def _put(candidate: Candidate, tokens: Sequence[tuple[int, int]]) -> Candidate:

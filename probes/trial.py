@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from dsl.evaluate import evaluate
 from jaxtyping import Float
 
 from dsl.batch import Batch, Vocabulary
+from dsl.evaluate import evaluate
 from dsl.nodes import Explanation
 from dsl.records import Context, Example, Thresholds
 from probes.subject import SubjectModel, TokenIds
@@ -56,6 +56,7 @@ class Trial:
         self.thresholds, self.budget = thresholds, budget
         self.spent = 0
         self._read: dict[TokenIds, Reading] = {}
+        self._alone: dict[TokenIds, Reading] = {}
 
     @property
     def left(self) -> int:
@@ -81,11 +82,12 @@ class Trial:
 
     def read_alone(self, texts: Sequence[TokenIds]) -> list[Reading]:
         """Readings at batch size 1: nothing shares the run with a text, so nothing can have changed its numbers."""
-        distinct = list(dict.fromkeys(texts))
-        self.spent += sum(len(text) + len(self.subject.prefix) for text in distinct)
-        activations = self.subject.activations(distinct, [self.feature], batch_size=1)
-        found = dict(zip(distinct, self._readings(distinct, activations), strict=True))
-        return [found[text] for text in texts]
+        new = [text for text in dict.fromkeys(texts) if text not in self._alone]
+        if new:
+            self.spent += sum(len(text) + len(self.subject.prefix) for text in new)
+            activations = self.subject.activations(new, [self.feature], batch_size=1)
+            self._alone.update(zip(new, self._readings(new, activations), strict=True))
+        return [self._alone[text] for text in texts]
 
     def _readings(
         self, texts: Sequence[TokenIds], activations: Sequence[Float[np.ndarray, "_ features"]]

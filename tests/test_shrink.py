@@ -13,7 +13,7 @@ from strategies import explanations
 
 from dsl.nodes import Explanation
 from dsl.parse import parse
-from probes.edits import Column, columns_of
+from probes.edits import Column, Replacement, columns_of
 from probes.planted import PlantedSubject
 from probes.shrink import Shrunk, plain_tokens, shrink_all
 from probes.spelling import respelt
@@ -154,3 +154,19 @@ def test_a_budget_cuts_shrinking_short_and_says_so(tokens: int) -> None:
 
 def test_nothing_to_shrink_is_no_trouble() -> None:
     assert shrink_all([], trial('activates on the token "a"', 'activates on the token "b"'), tokens=10) == []
+
+
+def test_of_tokens_put_in_only_those_that_matter_stay() -> None:
+    """A feature that looks four tokens back loses the river to twenty put in; four are enough."""
+    truth = 'activates on the token " bank" within 4 tokens after the word "river"'
+    on_trial = trial(truth, 'activates on the token " bank" in the context of the word "river"')
+    text = on_trial.subject.tokenize(" river bank the")
+    put = Replacement(1, 1, on_trial.subject.tokenize(" dog" * 20))
+    position = 21
+    parent = on_trial.read([text])[0]
+    one = candidate(columns_of(text, [put]), position, "false_positive", parent, on_trial.thresholds)
+    assert one.paired
+    [shrunk] = shrink_all([one], on_trial, tokens=10**6)
+    assert shrunk.minimal
+    assert len(shrunk.smallest.token_ids) == len(text) + 4
+    assert_one_minimal(shrunk, on_trial)

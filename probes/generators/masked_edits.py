@@ -21,11 +21,12 @@ GROUPS = (8, 3, 1)
 
 @dataclass(frozen=True, slots=True)
 class MaskedEdits:
-    """Edits by an infiller; `per_place` is how many of its answers are used at each place."""
+    """Edits of `parents` texts at a time by an infiller, at `places` of each, with `per_place` answers at every one."""
 
     infiller: Infiller | None
     per_place: int = 4
     places: int = 12
+    parents: int = 16
     name: str = "masked_edits"
 
     def lacks(self, question: Question) -> str | None:  # noqa: ARG002
@@ -35,40 +36,50 @@ class MaskedEdits:
         if self.infiller is None:
             return
         looked = looked_at(question)
-        waiting: list[Iterator[Edit]] = []
-        for parent, focus in focuses(question):
-            before = list(range(focus)) or [0]
-            order = by_salience(focus, looked[parent], before, rng)[: self.places]
-            waiting.append(self._of_parent(question, parent, focus, order))
-        rng.shuffle(waiting)
-        # One edit of each text in turn: the first few hundred probes see every parent.
-        while waiting:
-            still = []
-            for edits in waiting:
-                edit = next(edits, None)
-                if edit is not None:
-                    still.append(edits)
-                    yield edit
-            waiting = still
-
-    def _of_parent(self, question: Question, parent: int, focus: int, order: list[int]) -> Iterator[Edit]:
-        if self.infiller is None:
-            return
-        text = question.parents[parent].token_ids
-        answers = self.infiller.infill([text] * len(order), order, self.per_place + 1)
-        choices = {
-            position: [token for token, _ in answer if token != text[position]][: self.per_place]
-            for position, answer in zip(order, answers, strict=True)
+        chosen = focuses(question)
+        rng.shuffle(chosen)
+        places = {
+            (parent, focus): by_salience(focus, looked[parent], range(focus or 1), rng)[: self.places]
+            for parent, focus in chosen
         }
+        answers: dict[tuple[int, int], list[list[int]]] = {}
+        # The likeliest tokens for every text first; a few texts at a time, since each costs a run of the infiller.
+        for choice in range(self.per_place):
+            for first in range(0, len(chosen), self.parents):
+                some = chosen[first : first + self.parents]
+                if choice == 0:
+                    answers |= self._answers(question, {key: places[key] for key in some})
+                waiting = [self._of_parent(question, *key, places[key], answers[key], choice) for key in some]
+                while waiting:
+                    drawn = [(edits, next(edits, None)) for edits in waiting]
+                    waiting = [edits for edits, edit in drawn if edit is not None]
+                    yield from (edit for _, edit in drawn if edit is not None)
+
+    def _answers(
+        self, question: Question, places: dict[tuple[int, int], list[int]]
+    ) -> dict[tuple[int, int], list[list[int]]]:
+        """For every place of every text, in one batch: tokens that are likely there, other than the one there."""
+        assert self.infiller is not None
+        texts = [question.parents[parent].token_ids for (parent, _), order in places.items() for _ in order]
+        positions = [position for order in places.values() for position in order]
+        found = iter(zip(texts, positions, self.infiller.infill(texts, positions, self.per_place + 1), strict=True))
+        return {
+            key: [
+                [token for token, _ in answer if token != text[position]][: self.per_place]
+                for _, (text, position, answer) in zip(order, found, strict=False)
+            ]
+            for key, order in places.items()
+        }
+
+    def _of_parent(
+        self, question: Question, parent: int, focus: int, order: list[int], answers: list[list[int]], choice: int
+    ) -> Iterator[Edit]:
+        puts = [(place, tokens[choice]) for place, tokens in zip(order, answers, strict=True) if choice < len(tokens)]
         for group in GROUPS:
-            for choice in range(self.per_place):
-                for first in range(0, len(order), group):
-                    together = [p for p in order[first : first + group] if choice < len(choices[p])]
-                    if len(together) != group and (group > 1 or not together):
-                        continue
-                    edit = self._edit(question, parent, focus, [(p, choices[p][choice]) for p in together])
-                    if edit is not None:
-                        yield edit
+            for first in range(0, len(puts) - group + 1, group):
+                edit = self._edit(question, parent, focus, puts[first : first + group])
+                if edit is not None:
+                    yield edit
 
     def _edit(self, question: Question, parent: int, focus: int, puts: list[tuple[int, int]]) -> Edit | None:
         text = question.parents[parent].token_ids
