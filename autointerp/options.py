@@ -32,5 +32,5 @@ class RunOptions:
     seed: int = 0
     features: int = 5
     named: tuple[str, ...] = ()
-    probe_tokens: int = 200_000
+    probe_tokens: int = 50_000
     workers: int | None = None
