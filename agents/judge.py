@@ -59,7 +59,7 @@ class BuiltinJudge:
 
     name = "builtin"
 
-    def __init__(self, margin: float = 0.01, price_per_bit: float = 0.0002) -> None:
+    def __init__(self, margin: float = 0.02, price_per_bit: float = 0.00005) -> None:
         self.margin, self._price_per_bit = margin, price_per_bit
 
     def vote(self, view: JudgeView) -> Ballot:

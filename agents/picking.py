@@ -26,8 +26,8 @@ def pick_quotes(
     """Quotes that would convince: at most `count`, from distinct examples where there are enough, all sure to verify.
 
     The first shows the highest activation that the explanation predicts, the others lower ones, each with as much text
-    before it as it takes for the explanation to hold within the quote. Where the explanation says more than a phrase
-    alone, the last quote is a contrast: the phrase is there, the rest is not, and the feature is silent.
+    before it as it takes for the explanation to hold within the quote. The last is a contrast, where there is one: the
+    feature is silent on a token that a broader explanation would predict, and this explanation says so.
     """
     predicted = evaluate(explanation, evidence.batch) >= 0.5
     chosen: list[tuple[QuoteRequest, Quote]] = []
@@ -83,16 +83,23 @@ def _contrasts(
     rng: random.Random,
     width: int,
 ) -> Iterator[QuoteRequest]:
-    """Silent tokens that the explanation without its conditions would predict, and with them does not."""
-    if explanation.strong is None or (bare := _bare(explanation.strong)) == explanation.strong:
-        return
-    silent = (evidence.activations <= evidence.thresholds.silent) & evidence.batch.mask
-    places = np.argwhere(matches(bare, evidence.batch) & ~predicted & silent).tolist()
-    rng.shuffle(places)
-    for row, position in places:
-        request = whole_characters(Place(row, max(0, position + 1 - width), position + 1), evidence)
-        if isinstance(verify(request, evidence), Quote):
-            yield request
+    """Silent tokens that a broader explanation would predict: this one without its conditions, or a list of tokens.
+
+    Without such a quote nobody would show where the feature is silent, and the broadest explanation would always win.
+    """
+    silent = (evidence.activations <= evidence.thresholds.silent) & evidence.batch.mask & ~predicted
+    fires = evidence.activations >= evidence.thresholds.high
+    alike = np.isin(evidence.batch.ids, np.unique(evidence.batch.ids[fires]))
+    bare = np.zeros_like(silent)
+    if explanation.strong is not None:
+        bare = matches(_bare(explanation.strong), evidence.batch)
+    for wanted in (silent & bare, silent & alike & ~bare):
+        places = np.argwhere(wanted).tolist()
+        rng.shuffle(places)
+        for row, position in places:
+            request = whole_characters(Place(row, max(0, position + 1 - width), position + 1), evidence)
+            if isinstance(verify(request, evidence), Quote):
+                yield request
 
 
 def _bare(expression: Expression) -> Expression:
