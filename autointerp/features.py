@@ -121,15 +121,18 @@ def explain_feature(court: Court) -> FeatureResult:
     winner, best = winning_sides(transcript)
     defence = court.defend(winner.argument.explanation)
     control_defence = defence if best == winner else court.defend(best.argument.explanation)
-    explanation = defence.after
+    explanation, seed = defence.after, court.run.seed
+    repaired = defence.after != defence.before
     return FeatureResult(
         feature=samples.evidence.feature,
         explanation=explanation,
         transcript=transcript,
         defence=defence,
-        scores=score_explanation(explanation, samples.held_out, seed=court.run.seed),
-        baselines=baselines(samples, explanation, control_defence.after, court.run.seed),
+        scores=score_explanation(explanation, samples.held_out, seed=seed),
+        baselines=baselines(samples, explanation, control_defence.after, seed),
+        before_repair=score_explanation(defence.before, samples.held_out, seed=seed) if repaired else None,
         prefix=workspace.subject.prefix,
+        skipped={f"samples {number}": note for number, note in enumerate(samples.notes)},
     )
 
 

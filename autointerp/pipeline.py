@@ -64,8 +64,7 @@ class ModelWork:
     hookpoint: str
 
     def open(self) -> Callable[[int], Finished]:
-        # One thread each: features are the unit of parallel work, and sums in one order give the same bits.
-        torch.set_num_threads(1)
+        torch.set_num_threads(1)  # as for all else that the pool runs
         workspace = open_workspace(self.corpus, collecting=False)
         subject = workspace.subject
 

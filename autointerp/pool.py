@@ -10,6 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from threadpoolctl import threadpool_limits
+
 from autointerp import terminal
 from autointerp.report.view import FeatureView
 from dsl.errors import AutointerpError
@@ -98,6 +100,11 @@ class _Job(Generic[T]):
         self.work, self.explain = work, work.open()
 
     def __call__(self, item: T) -> Outcome:
+        # One thread each: features are what runs in parallel, and sums in one order give the same bits.
+        with threadpool_limits(1):
+            return self._explained(item)
+
+    def _explained(self, item: T) -> Outcome:
         try:
             return self.explain(item)
         except AutointerpError as error:

@@ -61,6 +61,16 @@ def print_summary(lines: Sequence[Mapping[str, Any]], seed: int) -> None:
         if any(cells):
             table.add_row(name.replace("_", " "), *cells)
     out.print(table)
+    for key, name in (("token_f1", "F1"), ("auprc", "AUPRC")):
+        pairs = [
+            (_value(line["scores"], key), _value(line["scores"]["baselines"]["token_lookup"], key)) for line in lines
+        ]
+        lead = [ours - theirs for ours, theirs in pairs if ours is not None and theirs is not None]
+        if len(lead) > 1:
+            wins = sum(difference > 0 for difference in lead)
+            out.print(
+                f"{name} above token lookup by {mean_in_words(lead, seed)}, higher on {wins} of {len(lead)} features"
+            )
     outcomes = [line["debate"]["outcome"] for line in lines]
     counted = ", ".join(f"{outcomes.count(kind)} {kind}" for kind in ("chosen", "consensus", "abstained"))
     repairs = [line["debate"]["repair"] for line in lines if line["debate"]["repair"] is not None]

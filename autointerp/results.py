@@ -37,8 +37,9 @@ class Defence:
 class FeatureResult:
     """One feature's debate, defence and scores.
 
-    `baselines` names what the scores are to be compared with; a baseline that was not run is None. `skipped` says, by
-    name, which parts of the work were not done and why.
+    `baselines` names what the scores are to be compared with; a baseline that was not run is None. `before_repair` are
+    the scores of the explanation as the debate left it, where a repair was accepted. `skipped` says, by name, which
+    parts of the work were not done and why.
     """
 
     feature: str
@@ -47,6 +48,7 @@ class FeatureResult:
     defence: Defence
     scores: Scores
     baselines: Mapping[str, Scores | None]
+    before_repair: Scores | None = None
     prefix: TokenIds = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,6 +59,7 @@ class FeatureResult:
         scores["baselines"] = {
             name: None if scored is None else scored.to_json() for name, scored in self.baselines.items()
         }
+        scores["before_repair"] = None if self.before_repair is None else self.before_repair.to_json()
         scores["unscored"] = self.scores.unscored()
         repair = self.defence.repair
         return {

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from agents.search import STRATEGIES
-
 from agents.debater import Debater, SearchDebater, TextDebater
 from agents.judge import BuiltinJudge, Judge
+from agents.search import STRATEGIES
 from dsl.errors import InputError
 from dsl.lexicon import Lexicon
 
