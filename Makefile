@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 
+# Test processes run side by side: one thread each, or they wait for each other.
+test test-slow: export OMP_NUM_THREADS = 1
+
 .PHONY: demo test lint test-slow test-gpu clean
 .DELETE_ON_ERROR:
 
