@@ -38,6 +38,9 @@ Corpus = Annotated[Path | None, typer.Option("--corpus", metavar="FILE", help="t
 MaskedModel = Annotated[Path | None, typer.Option("--mlm", metavar="DIR", help="masked LM for context edits")]
 StoreFolder = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="where activations are kept")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
+ContextTokens = Annotated[
+    int | None, typer.Option("--context-tokens", help="tokens of one context, as documents are cut")
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder for the page and the results")]
 Count = Annotated[int, typer.Option("--features", metavar="N", min=1, help="how many live features, drawn by the seed")]
 Named = Annotated[list[str] | None, typer.Option("--feature", metavar="ID", help="hookpoint/index; may be repeated")]
@@ -111,12 +114,13 @@ def collect(
     corpus: Corpus = None,
     store: StoreFolder = None,
     device: Device = "cpu",
+    context_tokens: ContextTokens = None,
     as_json: Json = False,
 ) -> None:
     """Run the model over a corpus once and keep every feature's activations on disk."""
     from autointerp.workspace import collect_store
 
-    collect_store(CorpusOptions(model, sae, corpus, None, store, device), as_json=as_json)
+    collect_store(CorpusOptions(model, sae, corpus, None, store, device, context_tokens), as_json=as_json)
 
 
 @app.command()
@@ -127,6 +131,7 @@ def debate(
     mlm: MaskedModel = None,
     store: StoreFolder = None,
     device: Device = "cpu",
+    context_tokens: ContextTokens = None,
     features: Count = 5,
     feature: Named = None,
     debater: Debaters = None,
@@ -141,7 +146,7 @@ def debate(
     from autointerp.pipeline import explain_model
 
     run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers)
-    explain_model(CorpusOptions(model, sae, corpus, mlm, store, device), run, out, as_json=as_json)
+    explain_model(CorpusOptions(model, sae, corpus, mlm, store, device, context_tokens), run, out, as_json=as_json)
 
 
 @demo_app.callback()
@@ -189,6 +194,7 @@ def probe(
     mlm: MaskedModel = None,
     store: StoreFolder = None,
     device: Device = "cpu",
+    context_tokens: ContextTokens = None,
     probe_tokens: Probes = 50_000,
     seed: Seed = 0,
     as_json: Json = False,
@@ -197,7 +203,7 @@ def probe(
     from autointerp.pipeline import probe_explanation
 
     run = RunOptions(seed=seed, named=(feature,), probe_tokens=probe_tokens)
-    probe_explanation(text, CorpusOptions(model, sae, corpus, mlm, store, device), run, as_json=as_json)
+    probe_explanation(text, CorpusOptions(model, sae, corpus, mlm, store, device, context_tokens), run, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class CorpusOptions:
-    """A model, its dictionary, its text, and where its activations are kept; nothing named means the embedded demo."""
+    """A model, its dictionary, its text, and where its activations are kept; nothing named means the embedded demo.
+
+    `context_tokens` is the length that documents are cut to (None: what the model reads, at most 255).
+    """
 
     model: str | None = None
     sae: Path | None = None
@@ -16,6 +19,7 @@ class CorpusOptions:
     mlm: Path | None = None
     store: Path | None = None
     device: str = "cpu"
+    context_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,10 @@ def open_workspace(options: CorpusOptions, *, collecting: bool = True) -> Worksp
     assert options.corpus is not None
     subject = TransformerSubject.load(options.model, options.sae, device=options.device)
     documents = read_documents(options.corpus)
-    folder = options.store or _store_folder(subject, documents)
+    folder = options.store or _store_folder(subject, documents, options.context_tokens)
     if collecting:
         with terminal.progress("reading the corpus") as advance:
-            store = collect(subject, documents, folder, progress=advance)
+            store = collect(subject, documents, folder, context_tokens=options.context_tokens, progress=advance)
     else:
         store = Store.open(folder, verify=False)
     lexicon, infiller = DefaultLexicon(), None
@@ -106,9 +106,9 @@ def build_demo(text: Path, out: Path, *, as_json: bool) -> None:
         print(json.dumps(terminal.rounded(figures), indent=2))
 
 
-def _store_folder(subject: TransformerSubject, documents: Documents) -> Path:
+def _store_folder(subject: TransformerSubject, documents: Documents, context_tokens: int | None) -> Path:
     """One folder for each model, dictionary and corpus file, so that no run meets another's store."""
     path = documents.path.resolve()
     stat = path.stat()
-    key = json.dumps([subject.fingerprint, str(path), stat.st_size, stat.st_mtime_ns], sort_keys=True)
+    key = json.dumps([subject.fingerprint, str(path), stat.st_size, stat.st_mtime_ns, context_tokens], sort_keys=True)
     return cache_folder("stores", hashlib.sha256(key.encode()).hexdigest()[:20])
