@@ -147,7 +147,7 @@ def _about(table: Table, words: Lexis, history: History, lexicon: Lexicon | None
     ranked = [words.texts[history.words[number]] for number in _ranked(table, history.distance <= CONTEXT_WINDOW)]
     for count in _TOPICS:
         if len(ranked) >= count:
-            yield Column(About(ranked[0], tuple(ranked[:count])), words.price + 2 * count, "context")
+            yield Column(About(ranked[0], tuple(ranked[:count])), words.price + 4 * count, "context")
     if lexicon is None:
         return
     for word in ranked[:4]:
@@ -186,7 +186,7 @@ def _history(table: Table, words: Lexis) -> History:
         last = np.maximum.accumulate(np.where(words.codes == word, places, -_FAR), axis=1)
         distance[number, :, 1:] = places[1:] - last[:, :-1]
     distance[:, ~table.batch.mask] = _FAR
-    return History(chosen, distance.reshape(len(chosen), -1))
+    return History(chosen, distance.reshape(len(chosen), rows * width))
 
 
 def _ranked(table: Table, held: Bool[np.ndarray, "chosen n"]) -> list[int]:

@@ -53,6 +53,11 @@ class Cover:
         found = self._growth(target, ~held, prices).best()
         return found[1] if found else None
 
+    def within(self, target: float, held: Bool[np.ndarray, " n"], prices: Prices) -> Rule | None:
+        """The clause that what is `held` is best narrowed to."""
+        found = self._growth(target, held, prices).best()
+        return found[1] if found else None
+
     def less(self, target: float, held: Bool[np.ndarray, " n"], prices: Prices) -> Rule | None:
         """The clause that is best left out of what is `held`: the same search with the signs turned.
 

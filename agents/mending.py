@@ -16,7 +16,7 @@ from dsl.complexity import bits
 from dsl.evaluate import Evaluator
 from dsl.lexicon import Lexicon
 from dsl.mutate import mutants
-from dsl.nodes import MAX_DEPTH, Except, Explanation, Expression, depth, union
+from dsl.nodes import MAX_DEPTH, AnyToken, Clause, Except, Explanation, Expression, conjunction, depth, union
 
 MOST_EDITS = 4
 MOST_MUTANTS = 300
@@ -37,7 +37,7 @@ def mend(
 ) -> tuple[Explanation, ...]:
     """The explanations on the way from `start`, each one edit from the last and better than it; the last is the best.
 
-    An edit is a mutant of the explanation, a further clause, or an exception grown for it.
+    An edit is a mutant of the explanation, a further clause, or an exception or condition grown for it.
     """
 
     def value(explanation: Explanation) -> float:
@@ -65,7 +65,7 @@ def mend(
 def _additions(
     explanation: Explanation, held: Bool[np.ndarray, " n"], table: Table, pool: Pool, cover: Cover
 ) -> list[Explanation]:
-    """The explanation with the clause that adds most, and with the exception that saves most."""
+    """The explanation with the clause that adds most, with the exception that saves most, and narrowed."""
     aim = min(0.9, max(0.1, table.f1(held)))
     strong = explanation.strong
     edits: list[Expression] = []
@@ -76,7 +76,18 @@ def _additions(
         less = cover.less(aim, held, _ADDING)
         if less is not None:
             edits.append(_without(strong, expression(less, pool)))
+        narrower = cover.within(aim, held, _ADDING)
+        if narrower is not None:
+            edits.append(_narrowed(strong, expression(narrower, pool)))
     return [replace(explanation, strong=edit) for edit in edits if depth(edit) <= MAX_DEPTH]
+
+
+def _narrowed(strong: Expression, to: Expression) -> Expression:
+    match to:
+        case Clause(AnyToken(), modifiers):
+            return Clause(strong, modifiers)
+        case _:
+            return conjunction(strong, to)
 
 
 def _without(strong: Expression, less: Expression) -> Expression:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from agents.constructs import make_pool
 from agents.cover import Cover
@@ -41,6 +42,9 @@ OPTIMISM = 1.2
 
 WEAK_AIM, LEAST_WEAK_AIM = 0.25, 0.03
 """The aim of the weak level, as a share of the aim of the strong one, and at least."""
+
+PLENTY, LEAST_SHARE = 40, 0.25
+"""Firing positions from which prices are full, and the least share of them that fewer positions bring."""
 
 SCORE_PER_BIT = 2e-5
 
@@ -90,6 +94,7 @@ def search(
     pool = lean(make_pool(table, lexicon), strategy)
     cover = Cover(table, pool, left)
     evaluator = Evaluator(table.batch)
+    strong_prices, weak_prices = _affordable(STRONG, table), _affordable(WEAK, table)
     found: dict[Explanation, Candidate] = {}
 
     def consider(explanation: Explanation) -> None:
@@ -106,14 +111,14 @@ def search(
     consider(_plainest(table))
     aim = FIRST_AIM
     for _ in range(2):
-        strong = cover.rules(aim, np.zeros(len(table.fires), dtype=np.bool_), STRONG, MOST_STRONG)
+        strong = cover.rules(aim, np.zeros(len(table.fires), dtype=np.bool_), strong_prices, MOST_STRONG)
         if not strong:
             aim = LEAST_AIM
             continue
         held = cover.held(strong)
         alone = together(strong, pool)
         consider(Explanation(alone))
-        weak = cover.rules(max(LEAST_WEAK_AIM, WEAK_AIM * aim), held, WEAK, MOST_WEAK)
+        weak = cover.rules(max(LEAST_WEAK_AIM, WEAK_AIM * aim), held, weak_prices, MOST_WEAK)
         if weak:
             consider(Explanation(alone, together(weak, pool)))
         aim = min(HIGHEST_AIM, max(LEAST_AIM, OPTIMISM * table.f1(held)))
@@ -125,6 +130,14 @@ def search(
     return SearchResult(ranked[0].explanation, tuple(ranked), tuple(notes))
 
 
+def _affordable(prices: Prices, table: Table) -> Prices:
+    """Prices in proportion to what there is to gain: few examples must still be able to buy a word or two."""
+    share = min(1.0, max(LEAST_SHARE, int(table.fires.sum()) / PLENTY))
+    return replace(
+        prices, per_bit=share * prices.per_bit, error=share * prices.error, least_gain=share * prices.least_gain
+    )
+
+
 def _plainest(table: Table) -> Explanation:
     """The token that fires most often: what stands where nothing better pays."""
     strings = table.batch.vocabulary.strings
@@ -133,6 +146,6 @@ def _plainest(table: Table) -> Explanation:
     return Explanation(Tokens(tuple(named[:1])) if named else AnyToken())
 
 
-def _score(table: Table, predicted: np.ndarray, explanation: Explanation) -> float:
+def _score(table: Table, predicted: Float[np.ndarray, " n"], explanation: Explanation) -> float:
     quality = (table.f1(predicted >= 0.5) + table.average_precision(predicted)) / 2
     return quality - SCORE_PER_BIT * bits(explanation)
