@@ -9,7 +9,7 @@ from agents.atoms import Family, Pool
 STRATEGIES = ("context", "lexical", "semantic")
 """`context` looks at the text before, `lexical` at the string itself, `semantic` at kinds of words."""
 
-_DEARER, _CHEAPER = 2.0, 0.5
+_DEARER, _CHEAPER = 1.5, 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,9 @@ class Table:
 def tabulate(evidence: Evidence, must_hold: Sequence[Labelled] = ()) -> Table:
     """Label and weigh every position; raises InputError where the feature fires nowhere."""
     contexts = [example.context for example in evidence.examples]
-    batch = Batch.of([*contexts, *(each.context for each in must_hold)], evidence.vocabulary)
+    batch = evidence.batch  # shared by all who search the same evidence: words are found in it once
+    if must_hold:
+        batch = Batch.of([*contexts, *(each.context for each in must_hold)], evidence.vocabulary)
     count, (rows, width) = len(contexts), batch.ids.shape
     activations = np.zeros((count, width), dtype=np.float64)
     activations[:, : evidence.activations.shape[1]] = evidence.activations
