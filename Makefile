@@ -12,8 +12,8 @@ test test-slow: export OMP_NUM_THREADS = 1
 .PHONY: demo test lint test-slow test-gpu clean
 .DELETE_ON_ERROR:
 
-demo: $(READY)  ## explain features of the embedded model and write out/demo/index.html
-	$(BIN)/autointerp demo --out out/demo
+demo: $(READY)  ## explain ten features of the embedded model and write out/demo/index.html
+	$(BIN)/autointerp demo --features 10 --out out/demo
 
 test: $(READY) lint  ## everything that a change must pass, without a GPU
 	$(BIN)/python -m pytest -n auto -m "not slow and not gpu"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from dsl.evaluate import evaluate
 from jaxtyping import Float
 
 from dsl.batch import Vocabulary
 from dsl.errors import SubjectError
+from dsl.evaluate import evaluate
 from dsl.nodes import Explanation
 from dsl.records import Thresholds
 from probes.subject import TokenIds
