@@ -87,7 +87,8 @@ class Mutants:
             for place in sorted({0, max(0, focus - 8), focus}):
                 put = respelt(question.subject, text, place, place, name if name[:1].isspace() else f" {name}")
                 yield from edit(put, f"{name} put in before")
-        for variant in {strings[focus].lower(), strings[focus].upper(), strings[focus].title()}:
+        # A dict, not a set: the order of a set of strings differs from one process to the next.
+        for variant in dict.fromkeys((strings[focus].lower(), strings[focus].upper(), strings[focus].title())):
             yield from edit(respelt(question.subject, text, focus, focus + 1, variant), f"-> {variant}")
 
 
