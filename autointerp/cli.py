@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from autointerp import terminal
@@ -57,12 +56,11 @@ def main() -> None:
 
 def _run() -> None:
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Abort as abort:
-        raise KeyboardInterrupt from abort
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(problem.exit_code)
+        app()
+    except SystemExit as ended:
+        if ended.code == terminal.INTERRUPTED:  # the library's silent answer to ctrl-C; ours says what is kept
+            raise KeyboardInterrupt from ended
+        raise
 
 
 @app.command()

@@ -188,6 +188,21 @@ def test_a_folder_that_is_no_model_is_one_clear_line(command: Command, tmp_path:
     assert str(tmp_path) in err.replace("\n", "")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check", "--bogus"), "No such option: --bogus"),
+        (("probe", "activates on digits"), "--feature"),
+        (("demo", "--features", "many"), "--features"),
+        (("conquer",), "conquer"),
+    ],
+)
+def test_a_mistyped_command_is_told_what_is_wrong(command: Command, arguments: tuple[str, ...], said: str) -> None:
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
 def test_half_a_model_is_told_what_is_missing(command: Command, tmp_path: Path) -> None:
     code, _, err = command("collect", "--model", tmp_path)
     assert code == 2
