@@ -27,7 +27,7 @@ class _Manifest(BaseModel):
 
 
 class Steps:
-    """Runs named steps into a folder: `out/NAME` appears by rename, and the manifest in its `work` folder says what it is.
+    """Runs named steps into a folder: `out/NAME` appears by rename; the manifest in its `work` folder tells of it.
 
     A step is skipped when its key (recipe, name, inputs) and the bytes of what it made are those of the manifest.
     """
