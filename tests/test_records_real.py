@@ -36,7 +36,9 @@ def test_real_records_are_explained_and_scored_on_examples_that_were_not_shown(
     path = tmp_path / "glassbox.jsonl"
     glassbox_as_records(GLASSBOX, path, count=6)
     lines = command.lines("explain", "--records", path, "--json", "--workers", 1)
-    assert [line["feature"] for line in lines] == [str(number) for number in range(6)]
+    given = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line["feature"] for line in lines] == [one["feature"] for one in given]
+    assert len(lines) == 6
     for line in lines:
         assert command("check", line["explanation"])[0] == 0
         assert "tokens 1 to" not in line["explanation"], "windows without a start say nothing of positions"
