@@ -91,8 +91,8 @@ def _agreement(explanation: Explanation, quotes: list[ShownQuote]) -> float:
     for row, quote in enumerate(quotes):
         marks[row, : len(quote.marks)] = quote.marks
     lower = upper = np.zeros_like(marks)
-    if explanation.strong is not None:  # a weak clause predicts less than half of the maximum: no highlight
-        lower, upper = bounds(explanation.strong, batch)
+    if explanation.predicted is not None:  # a weak clause predicts less than half of the maximum: no highlight
+        lower, upper = bounds(explanation.predicted, batch)
     credit = np.where(lower == upper, lower == marks, 0.5)
     return float(credit[batch.mask].mean())
 

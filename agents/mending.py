@@ -16,7 +16,7 @@ from dsl.complexity import bits
 from dsl.evaluate import Evaluator
 from dsl.lexicon import Lexicon
 from dsl.mutate import mutants
-from dsl.nodes import MAX_DEPTH, AnyToken, Clause, Except, Explanation, Expression, conjunction, depth, union
+from dsl.nodes import MAX_DEPTH, PREDICTED, AnyToken, Clause, Except, Explanation, Expression, conjunction, depth, union
 
 MOST_EDITS = 4
 MOST_MUTANTS = 300
@@ -43,15 +43,15 @@ def mend(
     def value(explanation: Explanation) -> float:
         budget.left -= 1
         predicted = evaluator.evaluate(explanation).reshape(-1)
-        quality = table.f1(predicted >= 0.5) + table.average_precision(predicted)
+        quality = table.f1(predicted >= PREDICTED) + table.average_precision(predicted)
         return quality * table.firing_weight / 2 - PER_BIT * bits(explanation)
 
     path = [start]
     best = value(start)
     while len(path) <= MOST_EDITS and not budget.spent:
         held = np.zeros(len(table.fires), dtype=np.bool_)
-        if path[-1].strong is not None:
-            held = evaluator.matches(path[-1].strong).reshape(-1)
+        if path[-1].predicted is not None:
+            held = evaluator.matches(path[-1].predicted).reshape(-1)
         edits = [*_additions(path[-1], held, table, pool, cover)]
         edits += [mutant.explanation for mutant in mutants(path[-1], lexicon)[:MOST_MUTANTS]]
         values = [value(edit) for edit in edits]

@@ -12,7 +12,7 @@ from agents.passages import Place
 from agents.quotes import LONGEST, SHORTEST, Quote, QuoteRequest, share_of_tokens, verify, whole_characters
 from dsl.batch import Batch
 from dsl.evaluate import evaluate, matches
-from dsl.nodes import Clause, Except, Explanation, Expression, Or, union
+from dsl.nodes import PREDICTED, Clause, Except, Explanation, Expression, Or, union
 from dsl.records import Context, Evidence
 
 _WIDEST = 16  # tokens: enough for a sentence, and three of them leave room under the limit of what may be shown
@@ -29,7 +29,7 @@ def pick_quotes(
     before it as it takes for the explanation to hold within the quote. The last is a contrast, where there is one: the
     feature is silent on a token that a broader explanation would predict, and this explanation says so.
     """
-    predicted = evaluate(explanation, evidence.batch) >= 0.5
+    predicted = evaluate(explanation, evidence.batch) >= PREDICTED
     chosen: list[tuple[QuoteRequest, Quote]] = []
     contrast = next(_contrasts(evidence, explanation, predicted, rng, _width(evidence, count)), None)
     firing = evidence.activations >= evidence.thresholds.high
@@ -71,7 +71,7 @@ def _with_context(evidence: Evidence, explanation: Explanation, row: int, positi
     lefts = [min(left, position) for left in _LEFTS if left < width] or [min(width - 1, position)]
     tokens = evidence.examples[row].context.tokens
     cut = Batch.of([Context(tokens[position - left : position + 1]) for left in lefts])
-    holds = evaluate(explanation, cut)[np.arange(len(lefts)), np.array(lefts)] >= 0.5
+    holds = evaluate(explanation, cut)[np.arange(len(lefts)), np.array(lefts)] >= PREDICTED
     left = lefts[int(holds.argmax())] if holds.any() else lefts[len(lefts) // 2]
     return whole_characters(Place(row, position - left, position + 1), evidence)
 
@@ -91,8 +91,8 @@ def _contrasts(
     fires = evidence.activations >= evidence.thresholds.high
     alike = np.isin(evidence.batch.ids, np.unique(evidence.batch.ids[fires]))
     bare = np.zeros_like(silent)
-    if explanation.strong is not None:
-        bare = matches(_bare(explanation.strong), evidence.batch)
+    if explanation.predicted is not None:
+        bare = matches(_bare(explanation.predicted), evidence.batch)
     for wanted in (silent & bare, silent & alike & ~bare):
         places = np.argwhere(wanted).tolist()
         rng.shuffle(places)

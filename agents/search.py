@@ -26,7 +26,7 @@ from dsl.complexity import bits
 from dsl.errors import InputError
 from dsl.evaluate import Evaluator
 from dsl.lexicon import Lexicon
-from dsl.nodes import AnyToken, Explanation, Tokens
+from dsl.nodes import PREDICTED, AnyToken, Explanation, Tokens
 from dsl.records import Evidence
 from dsl.render import render, render_expression
 
@@ -147,5 +147,5 @@ def _plainest(table: Table) -> Explanation:
 
 
 def _score(table: Table, predicted: Float[np.ndarray, " n"], explanation: Explanation) -> float:
-    quality = (table.f1(predicted >= 0.5) + table.average_precision(predicted)) / 2
+    quality = (table.f1(predicted >= PREDICTED) + table.average_precision(predicted)) / 2
     return quality - SCORE_PER_BIT * bits(explanation)

@@ -13,13 +13,12 @@ from rich.text import Text
 from autointerp.pool import Failed, Outcome
 from autointerp.results import attack_json
 from autointerp.scoring import features_interval
-from dsl.nodes import Explanation
+from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Counterexample, Example
 from dsl.render import render
 from probes.attack import Attack
 from probes.bank import to_json
 from probes.subject import TokenIds
-from probes.verify import PREDICTED
 
 out = Console(highlight=False, soft_wrap=True)
 

@@ -20,6 +20,7 @@ from typing import assert_never, get_args
 
 from dsl.nodes import (
     CONTEXT_WINDOW,
+    LEVELS,
     MAX_DISTANCE,
     About,
     And,
@@ -59,7 +60,7 @@ EXPANSION_BITS = 3.0
 
 _CONSTRUCT = math.log2(len(get_args(Atom)) + 5)  # atoms, clause, not, and, or, except
 _MODIFIER = math.log2(5)  # right after, in the context of, within N tokens after, in text about, inside
-_LEVELS = math.log2(3)  # strong, strong and weak, weak
+_LEVELS = math.log2(2 ** len(LEVELS) - 1)  # which of them there are: not none
 
 
 def bits(explanation: Explanation | Expression) -> float:
@@ -70,7 +71,7 @@ def bits(explanation: Explanation | Expression) -> float:
     """
     if not isinstance(explanation, Explanation):
         return _expression(explanation)
-    levels = sum(_expression(level) for level in (explanation.strong, explanation.weak) if level is not None)
+    levels = sum(_expression(expression) for _, _, expression in explanation.levels)
     promotes = _strings(explanation.promotes) if explanation.promotes else 0.0
     return _LEVELS + levels + 1 + promotes
 
@@ -82,8 +83,7 @@ def size(explanation: Explanation | Expression) -> int:
     3
     """
     if isinstance(explanation, Explanation):
-        levels = [level for level in (explanation.strong, explanation.weak) if level is not None]
-        return sum(map(size, levels)) + bool(explanation.promotes)
+        return sum(size(level) for _, _, level in explanation.levels) + bool(explanation.promotes)
     own = len(explanation.modifiers) if isinstance(explanation, Clause) else 1
     return own + sum(map(size, children(explanation)))
 

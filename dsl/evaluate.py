@@ -20,8 +20,6 @@ from dsl.classes import token_class, word_class
 from dsl.enclosure import inside
 from dsl.nodes import (
     CONTEXT_WINDOW,
-    STRONG,
-    WEAK,
     About,
     And,
     AnyToken,
@@ -59,7 +57,7 @@ EVALUATOR_BYTES = 64 * 2**20
 
 
 def evaluate(explanation: Explanation, batch: Batch) -> Float[np.ndarray, "batch ctx"]:
-    """Predicted activations as shares of the feature's maximum, [batch, ctx]: 1, 0.3 or 0, and 0 in the padding.
+    """Predicted activations as shares of the feature's maximum, [batch, ctx]: the level that holds, 0 in the padding.
 
     >>> from dsl.records import Context
     >>> batch = Batch.of([Context(("Hot", " pizza", " crust"))])
@@ -94,11 +92,10 @@ class Evaluator:
         self._kept: OrderedDict[Node, Bool[np.ndarray, "batch ctx"]] = OrderedDict()
 
     def evaluate(self, explanation: Explanation) -> Float[np.ndarray, "batch ctx"]:
-        """As `evaluate` does: 1, 0.3 or 0 at every token, 0 in the padding."""
+        """As `evaluate` does: the strongest level that holds at every token, 0 in the padding."""
         predicted = np.zeros(self.batch.ids.shape, dtype=np.float32)
-        for level, expression in ((WEAK, explanation.weak), (STRONG, explanation.strong)):
-            if expression is not None:
-                predicted[self.matches(expression)] = level
+        for _, value, expression in reversed(explanation.levels):
+            predicted[self.matches(expression)] = value
         return predicted
 
     def matches(self, expression: Expression) -> Bool[np.ndarray, "batch ctx"]:

@@ -13,6 +13,7 @@ from typing import Literal, assert_never
 from dsl.lexicon import Lexicon
 from dsl.nodes import (
     CONTEXT_WINDOW,
+    LEVELS,
     MAX_DEPTH,
     About,
     And,
@@ -26,6 +27,7 @@ from dsl.nodes import (
     FollowedBefore,
     FormsOf,
     Inside,
+    LevelName,
     Modifier,
     Not,
     Or,
@@ -47,6 +49,7 @@ from dsl.nodes import (
 
 Step = Literal["drop", "widen", "narrow", "negate"]
 Edit = tuple[Step, Expression]
+Levels = dict[LevelName, Expression]
 
 NEAR = 4
 """The distance between `right after` and `in the context of` that widening and narrowing pass through."""
@@ -80,27 +83,25 @@ def mutants(explanation: Explanation, lexicon: Lexicon | None = None) -> tuple[M
     narrow -> activates on the start of a sentence and names
     """
     found: dict[Explanation, Step] = {}
-    for step, strong, weak in _levels(explanation, lexicon):
-        if all(level is None or depth(level) <= MAX_DEPTH for level in (strong, weak)):
-            found.setdefault(Explanation(strong, weak, explanation.promotes), step)
+    for step, levels in _levels(explanation, lexicon):
+        if all(depth(expression) <= MAX_DEPTH for expression in levels.values()):
+            found.setdefault(Explanation.of(levels, explanation.promotes), step)
     found.pop(explanation, None)
     return tuple(Mutant(mutant, step) for mutant, step in found.items())
 
 
-def _levels(
-    explanation: Explanation, lexicon: Lexicon | None
-) -> Iterator[tuple[Step, Expression | None, Expression | None]]:
-    strong, weak = explanation.strong, explanation.weak
-    if strong is not None and weak is not None:
-        yield "drop", strong, None
-        yield "drop", None, weak
-        yield "widen", union(strong, weak), None
-    if strong is None and weak is not None:
-        yield "widen", weak, None
-    if strong is not None:
-        yield from ((step, edited, weak) for step, edited in _edits(strong, lexicon))
-    if weak is not None:
-        yield from ((step, strong, edited) for step, edited in _edits(weak, lexicon))
+def _levels(explanation: Explanation, lexicon: Lexicon | None) -> Iterator[tuple[Step, Levels]]:
+    """A level dropped, raised to the strongest, or edited."""
+    levels: Levels = {name: expression for name, _, expression in explanation.levels}
+    strongest = next(iter(LEVELS))
+    for name, expression in levels.items():
+        others = {other: kept for other, kept in levels.items() if other != name}
+        if others:
+            yield "drop", others
+        if name != strongest:
+            raised = union(levels[strongest], expression) if strongest in levels else expression
+            yield "widen", {**others, strongest: raised}
+        yield from ((step, {**levels, name: edited}) for step, edited in _edits(expression, lexicon))
 
 
 def _edits(expression: Expression, lexicon: Lexicon | None) -> Iterator[Edit]:

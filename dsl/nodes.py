@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Literal, TypeVar, get_args
 
@@ -20,8 +20,12 @@ import re2
 CONTEXT_WINDOW = 32
 """Tokens that `in the context of` looks back over, and that `in text about` counts words in."""
 
-WEAK, STRONG = 0.3, 1.0
-"""Levels, as shares of the feature's maximum, of `weakly on` and of `strongly on` (and of no mark at all)."""
+LevelName = Literal["strong", "moderate", "weak", "faint"]
+LEVELS: dict[LevelName, float] = {"strong": 1.0, "moderate": 0.6, "weak": 0.3, "faint": 0.1}
+"""Levels as shares of the feature's maximum, strongest first: `strongly on` (or no mark at all), `moderately on` ..."""
+
+PREDICTED = 0.5
+"""A position counts as predicted at this level or more: weak and faint clauses weigh only in graded scores."""
 
 MAX_DEPTH = 32
 """How deep expressions may nest in an explanation, and parentheses in its text."""
@@ -362,6 +366,8 @@ Node = Expression | Modifier
 class Explanation:
     """`activates on P`, with levels (`strongly on P; weakly on Q`) and an output side (`; promotes "x"`).
 
+    Where several levels hold the strongest counts.
+
     >>> Explanation(Clause(Tokens((" pizza",)), (Within(Words(("crust",))),))).strong
     Clause(phrase=Tokens(strings=(' pizza',)), modifiers=(Within(anchor=Words(words=('crust',)), distance=32),))
     """
@@ -369,14 +375,38 @@ class Explanation:
     strong: Expression | None
     weak: Expression | None = None
     promotes: tuple[str, ...] = ()
+    moderate: Expression | None = None
+    faint: Expression | None = None
 
     def __post_init__(self) -> None:
-        if self.strong is None and self.weak is None:
+        if not self.levels:
             raise ValueError("an explanation says what the feature activates on")
         if self.promotes:
             _set(self, promotes=_sorted_set(map(string, self.promotes)))
-        if max(depth(level) for level in (self.strong, self.weak) if level is not None) > MAX_DEPTH:
+        if max(depth(expression) for _, _, expression in self.levels) > MAX_DEPTH:
             raise ValueError(f"expressions nest more than {MAX_DEPTH} deep")
+
+    @classmethod
+    def of(cls, levels: Mapping[LevelName, Expression | None], promotes: tuple[str, ...] = ()) -> Explanation:
+        """From expressions by level; the levels left out are empty."""
+        return cls(levels.get("strong"), levels.get("weak"), promotes, levels.get("moderate"), levels.get("faint"))
+
+    @property
+    def levels(self) -> tuple[tuple[LevelName, float, Expression], ...]:
+        """Name, value and expression of each level there is, strongest first."""
+        every: tuple[tuple[LevelName, Expression | None], ...] = (
+            ("strong", self.strong),
+            ("moderate", self.moderate),
+            ("weak", self.weak),
+            ("faint", self.faint),
+        )
+        return tuple((name, LEVELS[name], expression) for name, expression in every if expression is not None)
+
+    @property
+    def predicted(self) -> Expression | None:
+        """What must hold where the explanation counts as predicting the feature; None where it never does."""
+        parts = [expression for _, value, expression in self.levels if value >= PREDICTED]
+        return union(*parts) if parts else None
 
 
 def conjunction(*operands: Expression) -> Expression:

@@ -26,6 +26,7 @@ from dsl.nodes import (
     FollowedBefore,
     FormsOf,
     Inside,
+    LevelName,
     Modifier,
     Not,
     Phrase,
@@ -143,19 +144,15 @@ class _Reader:
         self.lexicon = lexicon
 
     def explanation(self, tree: Tree[Token]) -> Explanation:
-        first, *rest = [child for child in tree.children if child is not None]
-        strong = weak = None
+        levels: dict[LevelName, Expression] = {}
         promotes: tuple[str, ...] = ()
-        if _rule(first) == "weak_only":
-            weak = self.expression(_child(first))
-        else:
-            strong = self.expression(first)
-        for part in rest:
-            if _rule(part) == "weak":
-                weak = self.expression(_child(part))
-            else:
+        for part in [child for child in tree.children if child is not None]:
+            rule = _rule(part).removeprefix("first_")
+            if rule == "promotes":
                 promotes = _strings(part)
-        return Explanation(strong, weak, promotes)
+            else:
+                levels[cast(LevelName, rule)] = self.expression(_child(part))
+        return Explanation.of(levels, promotes)
 
     def expression(self, tree: Tree[Token] | Token) -> Expression:
         assert isinstance(tree, Tree)

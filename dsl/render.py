@@ -20,6 +20,7 @@ from dsl.nodes import (
     FollowedBefore,
     FormsOf,
     Inside,
+    LevelName,
     Modifier,
     Not,
     Or,
@@ -39,21 +40,24 @@ _EXCEPT, _OR, _AND, _NOT, _CLAUSE, _PHRASE = range(6)
 """How tightly a construct binds; where a tighter one is called for, a looser one takes parentheses."""
 
 
+_ADVERBS: dict[LevelName, str] = {
+    "strong": "strongly",
+    "moderate": "moderately",
+    "weak": "weakly",
+    "faint": "faintly",
+}
+
+
 def render(explanation: Explanation) -> str:
     r"""The canonical text, on one line; `parse(render(e)) == e`.
 
     >>> render(Explanation(Tokens((" pizza",)), promotes=(" slice", "\n")))
     'activates on the token " pizza"; promotes "\\n", " slice"'
     """
-    match explanation:
-        case Explanation(None, weak) if weak is not None:
-            levels = f"weakly on {render_expression(weak)}"
-        case Explanation(strong, None) if strong is not None:
-            levels = f"on {render_expression(strong)}"
-        case Explanation(strong, weak) if strong is not None and weak is not None:
-            levels = f"strongly on {render_expression(strong)}; weakly on {render_expression(weak)}"
-        case _:
-            raise AssertionError("an explanation has at least one level")
+    if len(explanation.levels) == 1 and explanation.strong is not None:
+        levels = f"on {render_expression(explanation.strong)}"
+    else:
+        levels = "; ".join(f"{_ADVERBS[name]} on {render_expression(part)}" for name, _, part in explanation.levels)
     promotes = f"; promotes {_listed(explanation.promotes)}" if explanation.promotes else ""
     return f"activates {levels}{promotes}"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsl.evaluate import evaluate
-from dsl.nodes import Explanation
+from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Counterexample, Dev, Evidence, Example, Kind, Thresholds
 from probes.bank import Cluster, ranked
 from probes.confirm import confirm, counterexample_of, record_cost
@@ -23,7 +23,6 @@ from probes.question import Generator, Question
 from probes.shrink import shrink_all
 from probes.subject import SubjectModel, TokenIds
 from probes.trial import Budget, Reading, Trial, batch_of
-from probes.verify import PREDICTED
 
 PARENT_TOKENS, AFTER = 64, 8
 """Parents are windows of at most so many tokens, so many of them after the token that they were chosen for."""

@@ -28,13 +28,13 @@ def cluster_of(
     token_ids: TokenIds, position: int, kind: Kind, explanation: Explanation, vocabulary: Vocabulary
 ) -> Cluster:
     """False positives go by the clause that predicted, false negatives by the token that fired."""
-    if kind == "false_negative" or explanation.strong is None:
+    predicted = explanation.predicted
+    if kind == "false_negative" or predicted is None:
         return kind, fold(vocabulary.strings[token_ids[position]].strip())
-    strong = explanation.strong
-    clauses = strong.operands if isinstance(strong, Or) else (strong,)
+    clauses = predicted.operands if isinstance(predicted, Or) else (predicted,)
     batch = batch_of([token_ids], vocabulary)
     holding = (clause for clause in clauses if matches(clause, batch)[0, position])
-    return kind, render_expression(next(holding, strong))
+    return kind, render_expression(next(holding, predicted))
 
 
 def clusters(

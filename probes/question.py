@@ -11,12 +11,11 @@ import numpy as np
 from jaxtyping import Bool
 
 from dsl.evaluate import matches
-from dsl.nodes import About, Clause, Explanation, Expression, Words, children
+from dsl.nodes import PREDICTED, About, Clause, Explanation, Expression, Words, children
 from dsl.records import Thresholds
 from probes.edits import Edit
 from probes.subject import SubjectModel
 from probes.trial import Reading, batch_of
-from probes.verify import PREDICTED
 
 REACH = 32
 """How many tokens before a token of interest generators look back over: the language's own window."""
@@ -90,7 +89,7 @@ def atoms_of(explanation: Explanation) -> tuple[Expression, ...]:
     The words of `in text about` count; the state of the text (`inside brackets`) is no single token's.
     """
     found: dict[Expression, None] = {}
-    waiting = [part for part in (explanation.weak, explanation.strong) if part is not None]
+    waiting = [expression for _, _, expression in reversed(explanation.levels)]
     while waiting:
         node = waiting.pop()
         inner = children(node)

@@ -14,13 +14,11 @@ from typing import assert_never
 import numpy as np
 from jaxtyping import Bool
 
+from dsl.nodes import PREDICTED
 from dsl.records import Kind, Thresholds
 from probes.edits import Column, edited, locate, original
 from probes.subject import TokenIds
 from probes.trial import Reading
-
-PREDICTED = 0.5
-"""A position counts as predicted at this or more."""
 
 
 def false_positives(reading: Reading, thresholds: Thresholds) -> Bool[np.ndarray, " ctx"]:

@@ -58,10 +58,14 @@ def evaluate(explanation: Explanation, tokens: tuple[str, ...], start: int | Non
     levels = []
     for t in range(len(tokens)):
         level = 0.0
-        if explanation.weak is not None and holds(explanation.weak, tokens[: t + 1], start):
-            level = 0.3
-        if explanation.strong is not None and holds(explanation.strong, tokens[: t + 1], start):
-            level = 1.0
+        for value, part in (
+            (0.1, explanation.faint),
+            (0.3, explanation.weak),
+            (0.6, explanation.moderate),
+            (1.0, explanation.strong),
+        ):
+            if part is not None and holds(part, tokens[: t + 1], start):
+                level = value
         levels.append(level)
     return levels
 

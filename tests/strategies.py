@@ -13,6 +13,7 @@ from typing import get_args
 from hypothesis import strategies as st
 
 from dsl.nodes import (
+    LEVELS,
     About,
     AnyToken,
     Boundary,
@@ -129,13 +130,13 @@ def explanations(
     common_words: Sequence[str] = COMMON_WORDS,
     max_leaves: int = 6,
 ) -> st.SearchStrategy[Explanation]:
-    """Any explanation: strong, weak or both, with or without an output side."""
+    """Any explanation: any of the levels, most often one or two, with or without an output side."""
     expression = expressions(common_strings, common_words, max_leaves)
-    levels = st.one_of(
-        st.tuples(expression, st.none()),
-        st.tuples(expression, st.none()),
-        st.tuples(expression, expression),
-        st.tuples(st.none(), expression),
+    names = st.one_of(
+        st.just(["strong"]),
+        st.just(["strong", "weak"]),
+        st.lists(st.sampled_from(list(LEVELS)), min_size=1, max_size=4, unique=True),
     )
+    levels = names.flatmap(lambda chosen: st.fixed_dictionaries(dict.fromkeys(chosen, expression)))
     promoted = st.just(()) | _some(strings(common_strings))
-    return st.builds(lambda both, promotes: Explanation(*both, promotes), levels, promoted)
+    return st.builds(Explanation.of, levels, promoted)

@@ -22,7 +22,7 @@ from autointerp.results import FeatureResult
 from autointerp.sampling import Samples
 from dsl.batch import Batch
 from dsl.evaluate import evaluate
-from dsl.nodes import Explanation
+from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Counterexample, Evidence, Example, HeldOut
 from dsl.render import render
 
@@ -122,7 +122,7 @@ def _sides(
 def _held_out(explanation: Explanation, held_out: HeldOut) -> tuple[ExampleView, ...]:
     """Windows about the highest activations, about firing positions that were missed, and about false alarms."""
     predicted = evaluate(explanation, held_out.batch)
-    fires, says = held_out.activations >= held_out.thresholds.high, predicted >= 0.5
+    fires, says = held_out.activations >= held_out.thresholds.high, predicted >= PREDICTED
     loud = held_out.activations
     picked: dict[int, int] = {}
     for wanted, order in ((fires, -loud), (fires & ~says, -loud), (says & ~fires & held_out.batch.mask, loud)):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from autointerp.report.numbers import short
 from autointerp.report.view import ExampleView
+from dsl.nodes import PREDICTED
 
 LEVELS = 10
-PREDICTED = 0.5
 SHORT_STRING = 24  # kept on one line: the leading space of a token must not hide at a line's end
 MAX_TOKENS = 160
 """Longer texts are cut to a window of so many tokens around what matters in them."""
@@ -19,7 +19,7 @@ MAX_TOKENS = 160
 _BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _PARTS_OF_TEXT = re.compile(
     r"""(?P<string>"(?:[^"\\]|\\.)*") | (?P<regex>(?<=matching\ )/(?:[^/\\]|\\.)*/) | (?P<number>\b\d+\b)
-    | (?P<level>\b(?:activates|strongly|weakly|on|promotes)\b)
+    | (?P<level>\b(?:activates|strongly|moderately|weakly|faintly|on|promotes)\b)
     | (?P<logic>\b(?:or|and|not|except|right\ after|within|tokens?\ after|in\ the\ context\ of|in\ text\ about
         |inside)\b)
     """,

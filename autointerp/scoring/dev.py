@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autointerp.scoring.execution import PREDICTED
 from dsl.evaluate import evaluate
-from dsl.nodes import Explanation
+from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Dev
 
 

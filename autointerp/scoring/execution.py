@@ -14,11 +14,8 @@ from autointerp.scoring.positions import Positions
 from autointerp.scoring.ranking import auprc
 from autointerp.scoring.score import Score, Scored, Scores, Unscored
 from dsl.evaluate import evaluate
-from dsl.nodes import Explanation
+from dsl.nodes import PREDICTED, Explanation
 from dsl.records import HeldOut
-
-PREDICTED = 0.5
-"""A position counts as predicted at this value or more, so weak clauses weigh only in graded scores."""
 
 
 def score_explanation(explanation: Explanation, held_out: HeldOut, *, seed: int, resamples: int = RESAMPLES) -> Scores:

@@ -16,13 +16,12 @@ import numpy as np
 
 from dsl.evaluate import evaluate
 from dsl.mutate import mutants
-from dsl.nodes import Explanation, FollowedBefore, FormsOf, Phrase, Tokens, TokensWith, Words, WordsLike
+from dsl.nodes import PREDICTED, Explanation, FollowedBefore, FormsOf, Phrase, Tokens, TokensWith, Words, WordsLike
 from probes.edits import Edit, Replacement
 from probes.question import Question, atoms_of, by_salience, focuses, looked_at
 from probes.spelling import respelt, spelt
 from probes.subject import TokenIds
 from probes.trial import batch_of
-from probes.verify import PREDICTED
 
 FILLERS = (" the", " it", " and", ".")
 """What stands in for a token that is taken away, and what is put between two to move them apart."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dsl.evaluate import evaluate
+from dsl.nodes import PREDICTED
 from probes.edits import Edit
 from probes.question import Question
 from probes.subject import Neighbours, TokenIds
 from probes.trial import batch_of
-from probes.verify import PREDICTED
 
 Windows = Callable[[int, int, int], Sequence[tuple[TokenIds, int]]]
 """(feature, neighbour, count) -> texts where the neighbour fires, at the position given, and the feature is silent."""
