@@ -1,7 +1,9 @@
 """Lemmas and inflections of English words, from simplemma's table and a list of words in use.
 
-The table alone knows too much: "gooded" is a form of "good" there, and "playing" one of "playe". A form counts when it
-is in use, or when it is regular and its word has such forms in use.
+The table alone knows too much: "gooded" is a form of "good" there, "playing" one of "playe", and "na" and "ta" (of
+"gonna", "gotta") are forms of "to". A form counts when it is in use, or when it is regular, its word has such forms in
+use and the word itself is not so frequent that the form would be in use if people used it. Function words have the
+forms listed here and no others; what a tokeniser leaves of a contraction ("didn", "ll") has only itself.
 """
 
 from __future__ import annotations
@@ -10,14 +12,59 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from dsl.classes import (
+    ARTICLES,
+    AUXILIARY_VERBS,
+    CONJUNCTIONS,
+    NAMES,
+    NEGATIONS,
+    PREPOSITIONS,
+    PRONOUNS,
+    QUESTION_WORDS,
+)
 from dsl.nodes import is_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+FUNCTION_WORDS = ARTICLES | AUXILIARY_VERBS | CONJUNCTIONS | NEGATIONS | PREPOSITIONS | PRONOUNS | QUESTION_WORDS
+"""Words that every text uses, whatever it is about."""
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 _VOWELS = frozenset("aeiou")
-_STUMPS = frozenset(("ai", "ca", "wo", "sha"))  # of "ain't", "can't", "won't", "shan't"
 _MANY = 10**9
+_FREQUENT = 15
+"""One word in so many, the most frequent ones, has all its forms in use."""
+
+_STUMPS = _set("""
+    ai ain aren ca couldn daren didn doesn don gon hadn hasn isn ll mightn mustn needn oughtn re sha shan shouldn ve wan
+    wasn weren wo wouldn
+""")
+_NEVER_PLURAL = ("able", "ful", "ible", "ical", "ish", "less", "ly", "ous")
+
+_PARADIGMS = (
+    "be am are been being is was were", "have had has having", "do did does doing done", "a an", "this these",
+    "that those", "i me", "he him", "we us", "they them", "who whom",
+)  # fmt: skip
+_OPEN = _set("concerning considering dare following like need past provided regarding round used")
+"""Function words that are also forms of a verb or a noun."""
+
+_CLOSED = {word: paradigm.split() for paradigm in _PARADIGMS for word in paradigm.split()} | {
+    word: [word] for word in FUNCTION_WORDS - _OPEN - {each for line in _PARADIGMS for each in line.split()}
+}
+"""The forms of every function word, its lemma first."""
+
+_CORRECTED = {
+    "beginning": "begin", "bent": "bend", "bigger": "big", "broke": "break", "cutting": "cut", "dice": "dice",
+    "drunk": "drink", "felt": "feel", "gone": "go", "left": "leave", "lives": "life", "setting": "set",
+    "shook": "shake", "shot": "shoot", "sitting": "sit", "thought": "think", "wives": "wife", "won": "win",
+    "worse": "bad", "worst": "bad",
+}  # fmt: skip
+"""Words that the table lists under another word than the one that readers take them for."""
 
 
 class Inflections:
@@ -37,6 +84,10 @@ class Inflections:
 
     def lemma(self, word: str) -> str:
         """The word as a dictionary lists it: "ran" gives "run". Words nobody knows are their own lemma."""
+        if word in _CLOSED:
+            return _CLOSED[word][0]
+        if word in _CORRECTED or _is_stump(word):
+            return _CORRECTED.get(word, word)
         listed = self._listed(word)
         if listed in self._rank or listed == word:
             return listed
@@ -50,27 +101,57 @@ class Inflections:
     def forms(self, word: str) -> tuple[str, ...]:
         """The word, its lemma, and the inflections of that, the most frequent first."""
         lemma = self.lemma(word)
+        if lemma in _CLOSED:
+            return tuple(dict.fromkeys((word, *_CLOSED[lemma])))
+        if _is_stump(lemma):
+            return (word,)
         in_use = self._by_lemma.get(lemma, [])
-        regular = [form for form in _regular(lemma, in_use) if self._table.get(form) == lemma]
+        regular = [*_compared(lemma, in_use), *(self._regular(lemma, in_use) if self._is_open(lemma) else ())]
+        regular = [form for form in regular if self._table.get(form) == lemma]
         found = sorted({*in_use, *regular} - {word, lemma}, key=lambda form: (self.rank(form), form))
         return tuple(dict.fromkeys((word, lemma, *found)))
 
     def _listed(self, word: str) -> str:
         lemma = self._table.get(word)
-        return lemma if lemma is not None and lemma == lemma.lower() and is_word(lemma) else word
+        usable = lemma is not None and lemma == lemma.lower() and is_word(lemma) and lemma not in _CLOSED
+        return lemma if usable and lemma is not None else word
+
+    def _is_open(self, lemma: str) -> bool:
+        """Whether it may have regular forms besides those in use."""
+        is_name = lemma in NAMES and not self.is_listed(lemma)
+        return not is_name and self.rank(lemma) >= len(self._rank) // _FREQUENT
+
+    def _regular(self, lemma: str, in_use: Sequence[str]) -> Iterable[str]:
+        """Regular forms of a noun or a verb, given those of its forms that are in use."""
+        known = [form for form in in_use if form != lemma]
+        has_past = not in_use or any(form.endswith("ed") for form in known)
+        is_verb = has_past or any(form.endswith("ing") for form in known)
+        is_noun = all(form.endswith("s") for form in known) and not self._is_adjective(lemma)
+        if is_verb or is_noun:  # "children" rules out "childs"
+            yield from (f"{lemma}s", f"{lemma}es")
+            if lemma.endswith("y"):
+                yield f"{lemma[:-1]}ies"
+        doubled = f"{lemma}{lemma[-1]}" if lemma[-1] not in _VOWELS and lemma[-2:-1] in _VOWELS else lemma
+        if has_past:  # "said" rules out "sayed"
+            yield from (f"{lemma}ed", f"{doubled}ed", f"{lemma.removesuffix('e')}ed", f"{lemma.removesuffix('y')}ied")
+        if is_verb:
+            yield from (f"{lemma}ing", f"{doubled}ing", f"{lemma.removesuffix('e')}ing")
+
+    def _is_adjective(self, lemma: str) -> bool:
+        """By its ending, or by its adverb: "silently" is in use."""
+        adverbs = (f"{lemma}ly", f"{lemma.removesuffix('y')}ily", f"{lemma.removesuffix('e')}y", f"{lemma}ally")
+        return lemma.endswith(_NEVER_PLURAL) or any(adverb in self._rank for adverb in adverbs)
 
     @cached_property
     def _by_lemma(self) -> dict[str, list[str]]:
         """The forms in use of every lemma in use."""
         found: dict[str, list[str]] = {}
         for word in self._rank:
-            if not self._is_stump(word):
+            if not _is_stump(word):
                 found.setdefault(self.lemma(word), []).append(word)
+            if _CORRECTED.get(word, word) != word != self._listed(word):  # "lives" is of "life" and of "live"
+                found.setdefault(self._listed(word), []).append(word)
         return found
-
-    def _is_stump(self, word: str) -> bool:
-        """Whether it is what a tokeniser leaves of a contraction: "isn" of "isn't", "m" of "I'm"."""
-        return len(word) == 1 or word in _STUMPS or f"{word}'t" in self._table or f"{word}\u2019t" in self._table
 
     @cached_property
     def _table(self) -> Mapping[str, str]:
@@ -80,25 +161,21 @@ class Inflections:
         return table
 
 
-def _regular(lemma: str, in_use: Sequence[str]) -> Iterable[str]:
-    """Regular forms that a word may have, given those of its forms that are in use."""
+def _compared(lemma: str, in_use: Sequence[str]) -> Iterable[str]:
+    """ "happier" tells of "happiest", and the other way round; a "gamer" is no game that is more so."""
     known = [form for form in in_use if form != lemma]
-    has_past = not in_use or any(form.endswith("ed") for form in known)
-    is_verb = has_past or any(form.endswith("ing") for form in known)
-    if is_verb or all(form.endswith(("s", "er", "est")) for form in known):  # "children" rules out "childs"
-        yield from (f"{lemma}s", f"{lemma}es")
-        if lemma.endswith("y"):
-            yield f"{lemma[:-1]}ies"
-    doubled = f"{lemma}{lemma[-1]}" if lemma[-1] not in _VOWELS and lemma[-2:-1] in _VOWELS else lemma
-    if has_past:  # "said" rules out "sayed"
-        yield from (f"{lemma}ed", f"{doubled}ed", f"{lemma.removesuffix('e')}ed", f"{lemma.removesuffix('y')}ied")
-    if is_verb:
-        yield from (f"{lemma}ing", f"{doubled}ing", f"{lemma.removesuffix('e')}ing")
-    for form in known:  # "happier" tells of "happiest"
+    if any(form.endswith("s") for form in known):
+        return
+    for form in known:
         if form.endswith("er"):
             yield f"{form[:-2]}est"
         if form.endswith("est"):
             yield f"{form[:-3]}er"
+
+
+def _is_stump(word: str) -> bool:
+    """Whether it is what a tokeniser leaves of a contraction: "isn" of "isn't", "m" of "I'm"."""
+    return word in _STUMPS or (len(word) == 1 and word not in _CLOSED)
 
 
 def _stems(word: str) -> Iterable[str]:

@@ -14,22 +14,18 @@ import numpy as np
 from jaxtyping import Float
 
 from autointerp.cache import cache_folder
-from autointerp.inflections import Inflections
-from dsl.classes import ARTICLES, AUXILIARY_VERBS, CONJUNCTIONS, NEGATIONS, PREPOSITIONS, PRONOUNS, QUESTION_WORDS
+from autointerp.inflections import FUNCTION_WORDS, Inflections
 from dsl.nodes import fold, is_word
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-RULES = 1
+RULES = 2
 """Raised when the same words would give other answers: what is cached and recorded goes by it."""
 
 MOST_WORDS = 12_000
 LIKE, LIKE_AT_LEAST, FEWEST_LIKE = 12, 0.42, 4
 ABOUT, ABOUT_AT_LEAST, FEWEST_ABOUT = 20, 0.38, 4
-
-FUNCTION_WORDS = ARTICLES | AUXILIARY_VERBS | CONJUNCTIONS | NEGATIONS | PREPOSITIONS | PRONOUNS | QUESTION_WORDS
-"""Words that every text uses, whatever it is about."""
 
 
 Embedder = Callable[[Sequence[str]], Float[np.ndarray, "texts dimensions"]]

@@ -46,6 +46,15 @@ def inflections() -> Inflections:
         ("pizza", {"pizza", "pizzas"}, set()),
         ("cry", {"cry", "cried", "cries", "crying"}, set()),
         ("zorblat", {"zorblat"}, set()),
+        ("think", {"think", "thought", "thinks", "thinking"}, set()),
+        ("life", {"life", "lives"}, {"lifes"}),
+        ("live", {"live", "lived", "lives"}, set()),
+        ("won", {"win", "winning", "wins"}, {"wons"}),
+        ("cold", {"cold", "colder", "coldest"}, {"colds"}),
+        ("die", {"die", "died", "dying"}, {"dice"}),
+        ("want", {"want", "wanted"}, {"wan"}),
+        ("desk", {"desk", "desks"}, set()),
+        ("john", {"john"}, {"johnned", "johning"}),
     ],
 )
 def test_forms_are_those_in_use_and_regular_ones(
@@ -55,6 +64,39 @@ def test_forms_are_those_in_use_and_regular_ones(
     assert forms[0] == word
     assert among <= set(forms)
     assert not not_among & set(forms)
+
+
+@pytest.mark.parametrize(
+    ("word", "forms"),
+    [
+        ("to", {"to"}),
+        ("and", {"and"}),
+        ("in", {"in"}),
+        ("you", {"you"}),
+        ("through", {"through"}),
+        ("that", {"that", "those"}),
+        ("he", {"he", "him"}),
+        ("them", {"they", "them"}),
+        ("an", {"a", "an"}),
+        ("did", {"do", "does", "did", "doing", "done"}),
+        ("first", {"first"}),
+        ("silent", {"silent"}),
+        ("na", {"na"}),
+        ("didn", {"didn"}),
+        ("ll", {"ll"}),
+    ],
+)
+def test_function_words_and_pieces_of_contractions_have_no_forms_but_their_own(
+    inflections: Inflections, word: str, forms: set[str]
+) -> None:
+    assert set(inflections.forms(word)) == forms
+
+
+def test_a_form_of_a_frequent_word_is_in_use(inflections: Inflections) -> None:
+    comparatives = ("er", "est")
+    for word in [word for word in frequent_words()[:1400] if inflections.lemma(word) == word]:
+        for form in inflections.forms(word)[1:]:
+            assert inflections.rank(form) < 10**9 or form.endswith(comparatives), (word, form)
 
 
 def test_every_answer_can_stand_in_an_explanation(inflections: Inflections) -> None:
