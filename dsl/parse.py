@@ -152,7 +152,10 @@ class _Reader:
                 promotes = _strings(part)
             else:
                 levels[cast(LevelName, rule)] = self.expression(_child(part))
-        return Explanation.of(levels, promotes)
+        try:
+            return Explanation.of(levels, promotes)
+        except ValueError as error:  # half a character among what is promoted
+            raise _failure(cast("Tree[Token]", tree.children[-1]), error) from error
 
     def expression(self, tree: Tree[Token] | Token) -> Expression:
         assert isinstance(tree, Tree)
