@@ -36,11 +36,10 @@ from dsl.nodes import (
     WordsLike,
 )
 
-_EXCEPT, _OR, _AND, _NOT, _CLAUSE, _PHRASE = range(6)
+EXCEPT, OR, AND, NOT, CLAUSE, PHRASE = range(6)
 """How tightly a construct binds; where a tighter one is called for, a looser one takes parentheses."""
 
-
-_ADVERBS: dict[LevelName, str] = {
+ADVERBS: dict[LevelName, str] = {
     "strong": "strongly",
     "moderate": "moderately",
     "weak": "weakly",
@@ -57,8 +56,8 @@ def render(explanation: Explanation) -> str:
     if len(explanation.levels) == 1 and explanation.strong is not None:
         levels = f"on {render_expression(explanation.strong)}"
     else:
-        levels = "; ".join(f"{_ADVERBS[name]} on {render_expression(part)}" for name, _, part in explanation.levels)
-    promotes = f"; promotes {_listed(explanation.promotes)}" if explanation.promotes else ""
+        levels = "; ".join(f"{ADVERBS[name]} on {render_expression(part)}" for name, _, part in explanation.levels)
+    promotes = f"; promotes {listed(explanation.promotes)}" if explanation.promotes else ""
     return f"activates {levels}{promotes}"
 
 
@@ -68,69 +67,83 @@ def render_expression(expression: Expression) -> str:
     >>> render_expression(Clause(Class("digits"), (RightAfter(Tokens(("$",))),)))
     'digits right after the token "$"'
     """
-    return _render(expression, _EXCEPT)
+    return grouped(expression, EXCEPT)
 
 
-def _render(expression: Expression, tightness: int) -> str:
-    text, own = _spelt(expression)
+def grouped(expression: Expression, tightness: int) -> str:
+    """The text of an expression where one that binds at least this tightly is called for.
+
+    >>> grouped(Not(Class("digits")), PHRASE)
+    '(not digits)'
+    """
+    text, own = spelt(expression)
     return f"({text})" if own < tightness else text
 
 
-def _spelt(expression: Expression) -> tuple[str, int]:
+def spelt(expression: Expression) -> tuple[str, int]:
+    """The text of an expression without parentheses of its own, and how tightly it binds."""
     match expression:
         case Except(kept, removed):
-            return f"{_render(kept, _OR)} except {_render(removed, _OR)}", _EXCEPT
+            return f"{grouped(kept, OR)} except {grouped(removed, OR)}", EXCEPT
         case Or(operands):
-            return " or ".join(_render(operand, _AND) for operand in operands), _OR
+            return " or ".join(grouped(operand, AND) for operand in operands), OR
         case And(operands):
-            return " and ".join(_render(operand, _NOT) for operand in operands), _AND
+            return " and ".join(grouped(operand, NOT) for operand in operands), AND
         case Not(operand):
-            return f"not {_render(operand, _NOT)}", _NOT
+            return f"not {grouped(operand, NOT)}", NOT
         case Clause(phrase, modifiers):
-            return _render(phrase, _PHRASE) + "".join(map(_modifier, modifiers)), _CLAUSE
+            return grouped(phrase, PHRASE) + "".join(map(_modifier, modifiers)), CLAUSE
         case Tokens(strings):
-            return _list_of("token", strings), _PHRASE
+            return _list_of("token", strings), PHRASE
         case Words(words):
-            return _list_of("word", words), _PHRASE
+            return _list_of("word", words), PHRASE
         case Phrase(words):
-            return f"the phrase {quoted(' '.join(words))}", _PHRASE
+            return f"the phrase {quoted(' '.join(words))}", PHRASE
         case FormsOf(word, forms):
-            return f"any form of {quoted(word)} [{_listed(forms)}]", _PHRASE
+            return f"any form of {quoted(word)} [{listed(forms)}]", PHRASE
         case WordsLike(word, words):
-            return f"words like {quoted(word)} [{_listed(words)}]", _PHRASE
+            return f"words like {quoted(word)} [{listed(words)}]", PHRASE
         case TokensWith(part, text):
-            return f"tokens {part} {quoted(text)}", _PHRASE
+            return f"tokens {part} {quoted(text)}", PHRASE
         case TokensMatching(pattern):
-            return f"tokens matching {slashed(pattern)}", _PHRASE
+            return f"tokens matching {slashed(pattern)}", PHRASE
         case Class(name) | Boundary(name):
-            return name, _PHRASE
+            return name, PHRASE
         case AnyToken():
-            return "any token", _PHRASE
+            return "any token", PHRASE
         case Positions(first, last):
-            return "the first token" if first == last == 1 else f"tokens {first} to {last}", _PHRASE
+            return "the first token" if first == last == 1 else f"tokens {first} to {last}", PHRASE
         case RepeatedToken():
-            return "a repeated token", _PHRASE
+            return "a repeated token", PHRASE
         case FollowedBefore(token):
-            return f"a token that followed {quoted(token)} before", _PHRASE
+            return f"a token that followed {quoted(token)} before", PHRASE
         case _:
             assert_never(expression)
 
 
 def _modifier(modifier: Modifier) -> str:
     match modifier:
-        case RightAfter(anchor):
-            return f" right after {_render(anchor, _PHRASE)}"
-        case Within(anchor, distance):
-            if distance == CONTEXT_WINDOW:
-                return f" in the context of {_render(anchor, _PHRASE)}"
-            tokens = "token" if distance == 1 else "tokens"
-            return f" within {distance} {tokens} after {_render(anchor, _PHRASE)}"
+        case RightAfter(anchor) | Within(anchor):
+            return f" {relation(modifier)} {grouped(anchor, PHRASE)}"
         case About(topic, words):
-            return f" in text about {quoted(topic)} [{_listed(words)}]"
+            return f" in text about {quoted(topic)} [{listed(words)}]"
         case Inside(enclosure):
             return f" inside {enclosure}"
         case _:
             assert_never(modifier)
+
+
+def relation(modifier: RightAfter | Within) -> str:
+    """The words between a phrase and its anchor.
+
+    >>> relation(Within(Class("digits"), 5))
+    'within 5 tokens after'
+    """
+    if isinstance(modifier, RightAfter):
+        return "right after"
+    if modifier.distance == CONTEXT_WINDOW:
+        return "in the context of"
+    return f"within {modifier.distance} token{'s' if modifier.distance > 1 else ''} after"
 
 
 def quoted(text: str) -> str:
@@ -157,8 +170,9 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _list_of(noun: str, strings: tuple[str, ...]) -> str:
-    return f"the {noun}{'s' if len(strings) > 1 else ''} {_listed(strings)}"
+    return f"the {noun}{'s' if len(strings) > 1 else ''} {listed(strings)}"
 
 
-def _listed(strings: Iterable[str]) -> str:
+def listed(strings: Iterable[str]) -> str:
+    """String literals with commas between."""
     return ", ".join(map(quoted, strings))
