@@ -6,6 +6,7 @@ import numpy as np
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messy import PIECES, WORDS, messy_contexts
 from strategies import explanations, expressions
 
 from dsl.batch import Batch, Vocabulary
@@ -13,25 +14,7 @@ from dsl.evaluate import Evaluator, evaluate, matches
 from dsl.nodes import Explanation, Expression
 from dsl.records import Context
 
-PIECES = (
-    " pizza", "pizza", "piz", "za", "s", " the", "the", " crust", "cr", "ust", "'", "\u2019", "t", " don", "don't",
-    "'s",
-    "n't", " I'm", " Lily", "li", "ly", "NASA", " U", "S", "A", " red and", " ran. Run", ".", "!", "?...", "…", ",",
-    "\n", "\n\n", " ", "  ", "\u00a0", '"', ' "', '."', '""', "“", "”", "«", "»", "\u2018", "(", ")", " (a", "b)", "]",
-    "{[", ")(", "3", "14", " 42", "٣", "½", "caf", "é", "\udcc3", "\udca9", "\udce2", "\udc80", "\udc99", "\udc9c",
-    "\udc9d", "\udca6", "\udcf0\udc9f", "\udc98\udc80", "\udcff", "😀", "e\u0301", "ß", "SS", "ǅ", "Straße", "漢字",
-    "字", "-", "x" * 70, "x" * 64, "not", " who", " of", "one", " and", " was", "a", "A",
-)  # fmt: skip
-WORDS = (
-    "pizza", "pizzas", "the", "crust", "don't", "don", "t", "s", "i'm", "lily", "nasa", "usa", "red", "and", "ran",
-    "run", "café", "strasse", "漢字", "字", "3", "14", "x" * 128, "x" * 64, "a", "b", "e\u0301", "not", "who", "one",
-    "was", "of",
-)  # fmt: skip
-
-token_lists = st.lists(st.sampled_from(PIECES), max_size=12).map(tuple)
-long_token_lists = st.lists(st.sampled_from(PIECES[:24]), min_size=30, max_size=45).map(tuple)
-starts = st.none() | st.just(0) | st.integers(0, 9)
-contexts = st.builds(lambda tokens, start: Context(tokens, start=start), token_lists | long_token_lists, starts)
+contexts = messy_contexts()
 _expressions = expressions(PIECES, WORDS, max_leaves=4)
 _explanations = explanations(PIECES, WORDS, max_leaves=4)
 

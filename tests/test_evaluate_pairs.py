@@ -1,0 +1,56 @@
+"""`evaluate` against the reference interpreter on thousands of explanations and messy texts: `make test-slow`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from messy import ODD_PIECES, PIECES, WORDS, messy_contexts
+from strategies import explanations
+
+from dsl.batch import Batch
+from dsl.evaluate import evaluate
+from dsl.nodes import Explanation
+from dsl.records import Context
+
+PARTS, PAIRS_EACH = 12, 2_000
+_explanations = explanations(PIECES + ODD_PIECES[1:], WORDS, max_leaves=5)
+
+
+@st.composite
+def our_explanations(draw: st.DrawFn) -> Explanation:
+    return draw(_explanations)
+
+
+def agrees(explanation: Explanation, context: Context, neighbour: Context) -> None:
+    """One pair; the neighbour shares the batch, and must not be heard."""
+    predicted = evaluate(explanation, Batch.of([neighbour, context]))
+    expected = np.zeros(predicted.shape[1], dtype=np.float32)
+    expected[: len(context.tokens)] = reference.evaluate(explanation, context.tokens, context.start)
+    assert predicted.dtype == np.float32
+    assert predicted[1].tolist() == expected.tolist()
+
+
+def check(pairs: int, number: int) -> None:
+    """So many pairs, the same for the same number; what fails is shrunk."""
+    given_pairs = given(our_explanations(), messy_contexts(), messy_contexts())
+    limits = settings(
+        max_examples=pairs,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    seed(number)(limits(given_pairs(agrees)))()
+
+
+def test_hundreds_of_pairs_agree_with_the_reference() -> None:
+    check(200, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(1, PARTS + 1))
+def test_thousands_of_pairs_agree_with_the_reference(number: int) -> None:
+    check(PAIRS_EACH, number)
