@@ -55,6 +55,7 @@ LISTS = {
 
 def evaluate(explanation: Explanation, tokens: tuple[str, ...], start: int | None) -> list[float]:
     """The predicted level at every token."""
+    tokens = tuple(map(spelt, tokens))
     levels = []
     for t in range(len(tokens)):
         level = 0.0
@@ -71,7 +72,13 @@ def evaluate(explanation: Explanation, tokens: tuple[str, ...], start: int | Non
 
 
 def matches(node: Node, tokens: tuple[str, ...], start: int | None) -> list[bool]:
+    tokens = tuple(map(spelt, tokens))
     return [holds(node, tokens[: t + 1], start) for t in range(len(tokens))]
+
+
+def spelt(token: str) -> str:
+    """A token is its bytes: lone bytes that make up a character are that character."""
+    return token.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 @lru_cache(maxsize=100_000)
