@@ -8,12 +8,12 @@ Everything looks back only, and rows are padded at the right, so the padding is 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 import numpy as np
 import re2
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Integer, UInt8
 
 from dsl.batch import Batch, Vocabulary
 from dsl.classes import token_class, word_class
@@ -55,6 +55,9 @@ from dsl.words import word_view
 EVALUATOR_BYTES = 64 * 2**20
 """What an `Evaluator` keeps of answers, by default."""
 
+CHUNK_TOKENS = 2**18
+"""Tokens worked on at once: few enough for a processor's cache, enough for numpy."""
+
 
 def evaluate(explanation: Explanation, batch: Batch) -> Float[np.ndarray, "batch ctx"]:
     """Predicted activations as shares of the feature's maximum, [batch, ctx]: the level that holds, 0 in the padding.
@@ -65,6 +68,33 @@ def evaluate(explanation: Explanation, batch: Batch) -> Float[np.ndarray, "batch
     array([[0.3, 1. , 0.3]], dtype=float32)
     """
     return Evaluator(batch).evaluate(explanation)
+
+
+def evaluate_chunks(
+    explanation: Explanation,
+    ids: Integer[np.ndarray, "rows ctx"],
+    lengths: Integer[np.ndarray, " rows"],
+    starts: Integer[np.ndarray, " rows"],
+    vocabulary: Vocabulary,
+    *,
+    chunk_tokens: int = CHUNK_TOKENS,
+) -> Iterator[Float[np.ndarray, "some ctx"]]:
+    """As `evaluate`, some rows at a time, in memory that does not grow with the corpus: `ids` may be a mapped file.
+
+    Together the chunks are the rows of `ids` in order. Ids are of any integer type.
+
+    >>> chunks = evaluate_chunks(
+    ...     Explanation(AnyToken()), np.zeros((5, 2), np.uint16), np.full(5, 2), np.zeros(5, int), Vocabulary(["a"]),
+    ...     chunk_tokens=4,
+    ... )
+    >>> [len(chunk) for chunk in chunks]
+    [2, 2, 1]
+    """
+    step = max(1, chunk_tokens // max(1, ids.shape[1]))
+    for first in range(0, len(ids), step):
+        rows = slice(first, first + step)
+        some = ids[rows].astype(np.int32), lengths[rows].astype(np.int64), starts[rows].astype(np.int64)
+        yield evaluate(explanation, Batch(*some, vocabulary))
 
 
 def matches(expression: Expression, batch: Batch) -> Bool[np.ndarray, "batch ctx"]:

@@ -11,12 +11,15 @@ from array import array
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
 
 from dsl.batch import Batch, Vocabulary
+from dsl.pairs import NONE, PairTable
 
 EMPTY = 0
 """The step of the padding and the state in which nothing is carried."""
+
+_DEPENDS, _BINDS = 1, 2
 
 
 class Fold:
@@ -35,12 +38,14 @@ class Fold:
         binds: Callable[[str], bool],
     ) -> None:
         self._vocabulary, self._step = vocabulary, step
-        self._depends = vocabulary.where(lambda text: not text or depends(text))
-        self._binds = vocabulary.where(lambda text: not text or binds(text))
-        self._alone = np.full(len(vocabulary), -1, dtype=np.int32)
+        depending = vocabulary.where(lambda text: not text or depends(text))
+        binding = vocabulary.where(lambda text: not text or binds(text))
+        self._links = (_DEPENDS * depending + _BINDS * binding).astype(np.uint8)
+        self._binding = bool(binding.any())
+        self._alone = np.full(len(vocabulary), NONE, dtype=np.int32)
         self._states: dict[bytes, int] = {b"": EMPTY}
         self._carried: list[bytes] = [b""]
-        self._steps: dict[int, int] = {}
+        self._pairs = PairTable()
         self._next = array("i", [EMPTY])
 
     def __len__(self) -> int:
@@ -49,47 +54,68 @@ class Fold:
 
     def steps(self, batch: Batch) -> Int[np.ndarray, "batch ctx"]:
         """The number of the step at every position; `EMPTY` in the padding."""
-        mask = batch.mask
-        for token in np.flatnonzero(np.bincount(batch.ids[mask], minlength=1)):
-            if self._alone[token] < 0:
-                self._alone[token] = self._intern(EMPTY, int(token))
-        steps = np.where(mask, self._alone[batch.ids], EMPTY).astype(np.int32, copy=False)
-        depends = batch.look_up(self._depends)
-        depends[:, 1:] |= batch.look_up(self._binds)[:, :-1]
-        depends &= mask
-        depends[:, :1] = False
-        self._chain(steps.reshape(-1), batch.ids.reshape(-1), depends)
+        if not batch.ids.size or not len(self._alone):
+            return np.zeros(batch.ids.shape, dtype=np.int32)
+        steps: Int[np.ndarray, "batch ctx"] = np.take(self._alone, batch.ids, mode="clip")
+        padded = int(batch.lengths.min()) < batch.ids.shape[1]
+        if padded:
+            steps[~batch.mask] = EMPTY
+        if steps.min() < 0:
+            new = steps < 0
+            met = np.zeros(len(self._alone), dtype=np.bool_)
+            met[batch.ids[new]] = True
+            for token in np.flatnonzero(met).tolist():
+                self._alone[token] = self._new(EMPTY, token)
+            steps[new] = self._alone[batch.ids[new]]
+        self._chain(steps.reshape(-1), batch.ids.reshape(-1), self._dependent(batch, padded=padded).reshape(-1))
         return steps
 
+    def _dependent(self, batch: Batch, *, padded: bool) -> Bool[np.ndarray, "batch ctx"]:
+        """Where a step may not be what it is alone."""
+        links = np.take(self._links, batch.ids, mode="clip")
+        dependent: Bool[np.ndarray, "batch ctx"] = (links & _DEPENDS).view(np.bool_)
+        if self._binding:
+            dependent[:, 1:] |= links[:, :-1] >= _BINDS
+        if padded:
+            dependent &= batch.mask
+        dependent[:, :1] = False
+        return dependent
+
     def _chain(
-        self, steps: Int[np.ndarray, " n"], ids: Int[np.ndarray, " n"], depends: Bool[np.ndarray, "batch ctx"]
+        self, steps: Int[np.ndarray, " n"], ids: Shaped[np.ndarray, " n"], dependent: Bool[np.ndarray, " n"]
     ) -> None:
         """Work out the positions that depend on the one before, all the first of a chain, all the second, and so on."""
-        places = np.flatnonzero(depends)
-        if not len(places):
-            return
-        # A place's rank in its chain: its distance from the place that begins the run of consecutive places.
-        begins = np.ones(len(places), dtype=np.bool_)
-        begins[1:] = np.diff(places) != 1  # the first token of a row is never a place
-        order = np.arange(len(places))
-        ranks = order - np.maximum.accumulate(np.where(begins, order, 0))
-        by_rank = places[np.argsort(ranks, kind="stable")]
-        for group in np.split(by_rank, np.cumsum(np.bincount(ranks))[:-1]):
-            states = np.frombuffer(self._next, dtype=np.intc)[steps[group - 1]].astype(np.int64)
-            live = states != EMPTY
-            group, keys = group[live], states[live] * len(self._vocabulary) + ids[group[live]]
-            unique, which = np.unique(keys, return_inverse=True)
-            found = [self._intern(*divmod(int(key), len(self._vocabulary))) for key in unique]
-            steps[group] = np.array(found, dtype=np.int32)[which]
+        begins = dependent.copy()  # the first token of a row is never one: no chain runs on from row to row
+        begins[1:] &= ~dependent[:-1]
+        places = np.flatnonzero(begins)
+        while len(places):
+            states = np.frombuffer(self._next, dtype=np.intc)[steps[places - 1]]
+            live = np.flatnonzero(states)
+            if len(live):
+                here, carried = places[live], states[live].astype(np.int64)
+                steps[here] = self._find(carried * len(self._vocabulary) + ids[here])
+            places = places + 1
+            if places[-1] == len(steps):
+                places = places[:-1]
+            places = places[dependent[places]]
 
-    def _intern(self, state: int, token: int) -> int:
-        key = state * len(self._vocabulary) + token
-        number = self._steps.get(key)
-        if number is None:
-            carried = self._step(self._carried[state], self._vocabulary.bytes[token])
-            after = self._states.setdefault(carried, len(self._carried))
-            if after == len(self._carried):
-                self._carried.append(carried)
-            number = self._steps[key] = len(self._next)
-            self._next.append(after)
-        return number
+    def _find(self, keys: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The steps of pairs, each given as state x vocabulary + token; new ones are worked out."""
+        found = self._pairs.find(keys)
+        missing = np.flatnonzero(found == NONE)
+        if len(missing):
+            new, which = np.unique(keys[missing], return_inverse=True)
+            size = len(self._vocabulary)
+            numbers = np.array([self._new(*divmod(key, size)) for key in new.tolist()], dtype=np.int32)
+            self._pairs.add(new, numbers)
+            found[missing] = numbers[which]
+        return found
+
+    def _new(self, state: int, token: int) -> int:
+        """Work out a pair that has not been met; its number."""
+        carried = self._step(self._carried[state], self._vocabulary.bytes[token])
+        after = self._states.setdefault(carried, len(self._carried))
+        if after == len(self._carried):
+            self._carried.append(carried)
+        self._next.append(after)
+        return len(self._next) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -21,6 +22,7 @@ TOO_LONG, NO_WORD = 0, -1
 """The number of all words that are too long, and what stands where there is none."""
 
 _APOSTROPHES = "'\u2019"
+_NONE = np.zeros(0, dtype=np.int64)
 _MARGIN = 8  # bytes that a run may lose when its last character turns out to be no word character, and more
 
 
@@ -36,8 +38,9 @@ class WordTable:
         self._lock = RLock()  # batches of one vocabulary may be read by several threads
         self._texts = [""]
         self._numbers: dict[str, int] = {}
-        self._by_folded: dict[str, list[int]] = {}
-        self._events: list[list[int]] = [[]]
+        self._folded: dict[str, list[int]] = {}
+        self._folded_count = 1
+        self._index: tuple[Int[np.ndarray, " events"], Int[np.ndarray, " events"]] = (_NONE, _NONE)
         self._predicates: dict[Callable[[str], bool], list[bool]] = {}
         self._event_steps, self._event_words, self._event_offsets = Column(), Column(), Column()
         self._completed, self._completed_starts = Column(), Column(0, 0)
@@ -53,12 +56,23 @@ class WordTable:
 
     def numbers_of(self, word: str) -> list[int]:
         """The words that fold to this one."""
-        return self._by_folded.get(word, [])
+        with self._lock:
+            for number in range(self._folded_count, len(self._texts)):
+                self._folded.setdefault(_folded(self._texts[number]), []).append(number)
+            self._folded_count = len(self._texts)
+            return self._folded.get(word, [])
 
     def events_of(self, words: Iterable[str]) -> Int[np.ndarray, " events"]:
         """The events in which one of the words (folded) ends, sorted."""
-        found = [event for word in words for number in self.numbers_of(word) for event in self._events[number]]
-        return np.sort(np.array(found, dtype=np.int64))
+        with self._lock:
+            if len(self._index[0]) != len(self._event_words):
+                order = np.argsort(self.event_words, kind="stable")
+                self._index = (order, self.event_words[order])
+            order, ordered = self._index
+        numbers = [number for word in words for number in self.numbers_of(word)]
+        first, last = np.searchsorted(ordered, numbers, "left"), np.searchsorted(ordered, numbers, "right")
+        found = [order[begin:end] for begin, end in zip(first.tolist(), last.tolist(), strict=True)]
+        return np.sort(np.concatenate(found)) if found else _NONE
 
     def events_where(self, holds: Callable[[str], bool]) -> Int[np.ndarray, " events"]:
         """The events whose word, its case as written, satisfies a predicate that lives on: its answers are kept."""
@@ -114,8 +128,7 @@ class WordTable:
             word = self._intern(text[start:stop])
             if not unfinished or offset < len(spans) - 1:
                 self._completed.append(word)
-            if len(_bytes(text[:stop])) > len(run):
-                self._events[word].append(len(self._event_steps))
+            if _bytes_until(text, stop) > len(run):
                 self._event_steps.append(step)
                 self._event_words.append(word)
                 self._event_offsets.append(offset)
@@ -129,13 +142,11 @@ class WordTable:
         return carried
 
     def _intern(self, word: str) -> int:
-        if len(_bytes(word)) > LONGEST_WORD:
+        if _bytes_until(word, len(word)) > LONGEST_WORD:
             return TOO_LONG
         number = self._numbers.setdefault(word, len(self._texts))
         if number == len(self._texts):
             self._texts.append(word)
-            self._events.append([])
-            self._by_folded.setdefault(fold(word.replace("\u2019", "'")), []).append(number)
         return number
 
 
@@ -164,6 +175,10 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     >>> word_spans("'Don't,' he said")
     [(1, 6), (9, 11), (12, 16)]
     """
+    if text.isascii():
+        return [found.span() for found in _ASCII_WORD.finditer(text)]
+    if text.isalnum():  # letters and numbers are word characters, though not all word characters are those
+        return [(0, len(text))]
     spans: list[tuple[int, int]] = []
     start = -1
     for index, character in enumerate(text):
@@ -180,6 +195,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+_ASCII_WORD = re.compile("[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
 _is_word_character = lru_cache(maxsize=4096)(is_word_character)
 
 
@@ -196,6 +212,17 @@ def _loose_end(run: bytes) -> bytes:
 
 def _is_letter(character: str) -> bool:
     return _is_word_character(character) and not "\udc80" <= character <= "\udcff"
+
+
+def _folded(word: str) -> str:
+    """The word as words are compared; the word itself where that is how it is spelt, which saves a copy."""
+    folded = fold(word.replace("\u2019", "'"))
+    return word if folded == word else folded
+
+
+def _bytes_until(text: str, stop: int) -> int:
+    """How many bytes the first characters take."""
+    return stop if text.isascii() else len(_bytes(text[:stop]))
 
 
 def _bytes(text: str) -> bytes:

@@ -10,7 +10,7 @@ from messy import PIECES, WORDS, messy_contexts
 from strategies import explanations, expressions
 
 from dsl.batch import Batch, Vocabulary
-from dsl.evaluate import Evaluator, evaluate, matches
+from dsl.evaluate import Evaluator, evaluate, evaluate_chunks, matches
 from dsl.nodes import Explanation, Expression
 from dsl.records import Context
 
@@ -92,3 +92,15 @@ def test_an_evaluator_with_little_room_gives_the_same_answers(some: list[Express
         assert np.array_equal(large.matches(expression), expected)
         bits = np.unpackbits(large.packed(expression))[: int(batch.mask.sum())]
         assert np.array_equal(bits.astype(np.bool_), expected[batch.mask])
+
+
+@given(our_explanations(), st.lists(contexts, max_size=5), st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_chunks_of_any_size_are_the_whole(explanation: Explanation, some: list[Context], chunk_tokens: int) -> None:
+    batch = Batch.of(some)
+    ids = batch.ids.astype(np.uint16)
+    chunks = list(
+        evaluate_chunks(explanation, ids, batch.lengths, batch.starts, batch.vocabulary, chunk_tokens=chunk_tokens)
+    )
+    assert np.array_equal(np.concatenate(chunks) if chunks else np.zeros(ids.shape), evaluate(explanation, batch))
+    assert all(len(chunk) == 1 or chunk.size <= chunk_tokens for chunk in chunks)
