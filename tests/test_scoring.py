@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
 
 from autointerp.scoring import Score, Scores, Unscored, features_interval, score_explanation, score_predictions, shifted
+from autointerp.scoring.bootstrap import _weights
 from dsl.batch import Batch, Vocabulary
-from dsl.nodes import Explanation, Tokens, Words
+from dsl.evaluate import evaluate_chunks
+from dsl.nodes import Clause, Explanation, Tokens, Within, Words
 from dsl.records import HeldOut, Thresholds
 
 
@@ -294,3 +297,41 @@ def test_scores_are_given_under_their_five_names() -> None:
     assert list(scores.to_json()) == ["token_f1", "precision", "recall", "auprc", "pearson"]
     assert scores.to_json()["precision"] is None
     assert scores.unscored() == {"precision": "why"}
+
+
+SCORES = {
+    "token_f1": (0.81, 0.764829, 0.861717, 600),
+    "precision": (0.680672, 0.61921, 0.757032, 600),
+    "recall": (1.0, 1.0, 1.0, 600),
+    "auprc": (0.680672, 0.61921, 0.757032, 600),
+    "pearson": (0.680142, 0.632817, 0.728096, 600),
+}
+
+
+def test_scores_are_the_numbers_that_they_always_were() -> None:
+    """To the six decimals that results carry, intervals too: faster sums and kept draws may change none of them."""
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 5, size=(30, 20)).astype(np.int32)
+    activations = np.where((ids == 3) & (rng.random(ids.shape) < 0.7), rng.uniform(1, 9, ids.shape), 0)
+    lengths = np.full(30, 20, dtype=np.int64)
+    batch = Batch(ids, lengths, np.zeros_like(lengths), Vocabulary([f" t{number}" for number in range(5)]))
+    held_out = HeldOut("f", batch, activations.astype(np.float32), np.arange(30) // 2, Thresholds(1.0, 0.1, 9.0))
+    scores = score_explanation(Explanation(Tokens((" t3",)), weak=Tokens((" t1",))), held_out, seed=4).to_json()
+    assert {name: tuple(score.values()) for name, score in scores.items() if score is not None} == SCORES
+
+
+def test_a_large_batch_is_scored_in_chunks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    held_out = random_held_out(np.random.default_rng(2))
+    explanation = Explanation(Clause(Words(("t1",)), (Within(Tokens((" t3",)), 2),)), weak=Tokens((" t2",)))
+    whole = score_explanation(explanation, held_out, seed=0)
+    monkeypatch.setattr("autointerp.scoring.execution.KEPT_TOKENS", 0)
+    monkeypatch.setattr("autointerp.scoring.execution.evaluate_chunks", partial(evaluate_chunks, chunk_tokens=100))
+    assert score_explanation(explanation, held_out, seed=0) == whole
+
+
+def test_draws_that_are_too_many_to_keep_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    held_out = random_held_out(np.random.default_rng(3))
+    explanation = Explanation(Tokens((" t1",)))
+    kept = score_explanation(explanation, held_out, seed=0, resamples=90)
+    monkeypatch.setattr("autointerp.scoring.bootstrap._drawn", lambda n, k, s: _weights(n, k, np.random.default_rng(s)))
+    assert score_explanation(explanation, held_out, seed=0, resamples=90) == kept

@@ -7,7 +7,8 @@ touches a position again. All-ones weights give the statistic itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -22,9 +23,9 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def document_interval(
-    statistic: Statistic, documents: int, rng: np.random.Generator, *, lowest: float, resamples: int = RESAMPLES
+    statistic: Statistic, documents: int, seed: int, *, lowest: float, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """The 95% interval of a statistic in [lowest, 1], documents resampled with replacement.
+    """The 95% interval of a statistic in [lowest, 1], documents resampled with replacement: the same for the same seed.
 
     Resamples in which the statistic does not exist (no firing position drawn) are left out. One document says nothing
     about how documents differ, so the interval is then the whole range. The interval is widened to hold the value.
@@ -32,7 +33,7 @@ def document_interval(
     value = whole(statistic, documents)
     if documents < 2:
         return lowest, 1.0
-    values = np.concatenate([statistic(weights) for weights in _weights(documents, resamples, rng)])
+    values = np.concatenate([statistic(weights) for weights in _drawn(documents, resamples, seed)])
     values = values[~np.isnan(values)]
     if not len(values):
         return lowest, 1.0
@@ -61,6 +62,21 @@ def features_interval(values: Sequence[float], rng: np.random.Generator, *, resa
     chunks = [weights @ array / len(array) for weights in _weights(len(array), resamples, rng)]
     low, high = np.quantile(np.concatenate(chunks), [0.025, 0.975])
     return Score(float(array.mean()), float(low), float(high), len(array))
+
+
+def _drawn(documents: int, resamples: int, seed: int) -> Iterable[Float[np.ndarray, "resamples units"]]:
+    """The weights that a seed draws. Every score of every feature asks for the same ones: kept where they are few."""
+    if documents * resamples <= WEIGHTS_AT_ONCE:
+        return _kept(documents, resamples, seed)
+    return _weights(documents, resamples, np.random.default_rng(seed))
+
+
+@lru_cache(maxsize=2)
+def _kept(documents: int, resamples: int, seed: int) -> tuple[Float[np.ndarray, "resamples units"], ...]:
+    kept = tuple(_weights(documents, resamples, np.random.default_rng(seed)))
+    for weights in kept:
+        weights.flags.writeable = False
+    return kept
 
 
 def _weights(units: int, resamples: int, rng: np.random.Generator) -> Iterator[Float[np.ndarray, "resamples units"]]:

@@ -9,13 +9,17 @@ from jaxtyping import Bool, Float
 
 from autointerp.scoring.bootstrap import RESAMPLES, Statistic, document_interval, whole
 from autointerp.scoring.correlation import pearson
-from autointerp.scoring.counts import precision, recall, token_f1
+from autointerp.scoring.counts import count, precision, recall, token_f1
 from autointerp.scoring.positions import Positions
 from autointerp.scoring.ranking import auprc
 from autointerp.scoring.score import Score, Scored, Scores, Unscored
-from dsl.evaluate import evaluate
+from dsl.batch import Batch
+from dsl.evaluate import evaluate, evaluate_chunks
 from dsl.nodes import PREDICTED, Explanation
 from dsl.records import HeldOut
+
+KEPT_TOKENS = 2**22
+"""Tokens of the largest batch whose words stay known from one explanation to the next; larger ones go in chunks."""
 
 
 def score_explanation(explanation: Explanation, held_out: HeldOut, *, seed: int, resamples: int = RESAMPLES) -> Scores:
@@ -23,7 +27,7 @@ def score_explanation(explanation: Explanation, held_out: HeldOut, *, seed: int,
 
     The same seed draws the same documents for every explanation, so scores of two explanations compare as pairs.
     """
-    graded = evaluate(explanation, held_out.batch)
+    graded = _graded(explanation, held_out.batch)
     return score_predictions(graded >= PREDICTED, graded, held_out, seed=seed, resamples=resamples)
 
 
@@ -48,15 +52,26 @@ def score_predictions(
         return Scores(nothing, nothing, nothing, nothing, nothing)
 
     score = partial(_score, positions=positions, seed=seed, resamples=resamples)
+    counts = count(yes, positions)
     return Scores(
-        token_f1=score(token_f1(yes, positions)),
-        precision=score(precision(yes, positions), missing="no held-out position is predicted"),
-        recall=score(recall(yes, positions)),
+        token_f1=score(token_f1(counts)),
+        precision=score(precision(counts), missing="no held-out position is predicted"),
+        recall=score(recall(counts)),
         auprc=score(auprc(grades, positions)),
         pearson=score(
             pearson(grades, positions), lowest=-1.0, missing="the prediction, or the activation, is the same everywhere"
         ),
     )
+
+
+def _graded(explanation: Explanation, batch: Batch) -> Float[np.ndarray, "batch ctx"]:
+    if batch.ids.size <= KEPT_TOKENS:
+        return evaluate(explanation, batch)
+    graded, done = np.empty(batch.ids.shape, dtype=np.float32), 0
+    for chunk in evaluate_chunks(explanation, batch.ids, batch.lengths, batch.starts, batch.vocabulary):
+        graded[done : done + len(chunk)] = chunk
+        done += len(chunk)
+    return graded
 
 
 def _score(
@@ -65,7 +80,6 @@ def _score(
     value = whole(statistic, positions.document_count)
     if np.isnan(value):
         return Unscored(missing)
-    # A generator of its own for each score: all five resample the same documents.
-    rng = np.random.default_rng(seed)
-    low, high = document_interval(statistic, positions.document_count, rng, lowest=lowest, resamples=resamples)
+    # The same seed for each score: all five resample the same documents.
+    low, high = document_interval(statistic, positions.document_count, seed, lowest=lowest, resamples=resamples)
     return Score(value, low, high, len(positions))
