@@ -8,6 +8,7 @@ from typing import cast
 
 from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
 from lark.lexer import PatternStr
+from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from dsl.diagnose import diagnose
 from dsl.lexicon import Lexicon
@@ -102,11 +103,24 @@ def _tree(text: str) -> Tree[Token]:
     except UnexpectedInput as error:
         at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
         offset = len(text) if at_end else error.pos_in_stream or 0
-        terminals = error.interactive_parser.accepts() if error.interactive_parser else ()  # type: ignore[no-untyped-call]
-        expected = frozenset(map(_spelling, terminals))
+        expected = _expected(error.interactive_parser) if error.interactive_parser else frozenset()
         if offset < len(text) and f"{text[offset:]} " in expected:  # `activates on` ends too early, at its end
             return _tree(f"{text} ")
         raise ReadError("", offset, expected) from None
+
+
+_EXPECTED: dict[tuple[int, ...], frozenset[str]] = {}
+_STACKS_KEPT = 20_000
+
+
+def _expected(parser: InteractiveParser) -> frozenset[str]:
+    """What may stand where the parser stopped: its stack of states alone decides, and the same ones come up again."""
+    stack = tuple(parser.parser_state.state_stack)
+    if stack not in _EXPECTED:
+        if len(_EXPECTED) >= _STACKS_KEPT:
+            _EXPECTED.clear()
+        _EXPECTED[stack] = frozenset(map(_spelling, parser.accepts()))  # type: ignore[no-untyped-call]
+    return _EXPECTED[stack]
 
 
 def _spelling(terminal: str) -> str:

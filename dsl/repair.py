@@ -10,6 +10,7 @@ import heapq
 import re
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import get_args
 
 from dsl.nodes import MAX_DISTANCE, ClassName, is_word, is_word_character
@@ -134,9 +135,18 @@ def _alike(unread: str, expected: frozenset[str]) -> Iterator[tuple[float, str, 
                 if number > len(words) or not meant.strip(" ;,()[]"):
                     break
                 typed = unread[: words[number - 1].end()]
-                matcher = SequenceMatcher(None, typed.strip().casefold(), meant.strip(" ;"))
-                if matcher.quick_ratio() > 0.7 and (likeness := matcher.ratio()) > 0.7:
+                if (likeness := _likeness(typed.strip().casefold(), meant.strip(" ;"))) > _ALIKE:
                     yield likeness, typed, meant
+
+
+_ALIKE = 0.7
+
+
+@lru_cache(maxsize=100_000)  # one text's candidates ask for the same few again and again
+def _likeness(typed: str, meant: str) -> float:
+    """How alike two texts are, 0 where they are not alike enough to matter."""
+    matcher = SequenceMatcher(None, typed, meant)
+    return matcher.ratio() if matcher.quick_ratio() > _ALIKE else 0.0
 
 
 def _proposals(text: str, failure: ReadError, failure_of: FailureOf) -> Iterator[Proposal]:
