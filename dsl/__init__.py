@@ -12,8 +12,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dsl.agreement import Agreement, Witness, agreement
     from dsl.batch import Batch, Vocabulary
-    from dsl.complexity import bits, equivalent, order, size
+    from dsl.compare import Comparison, Differ, EqualOnSample, ProvenEquivalent, ProvenSubsumed, Verdict, compare
+    from dsl.complexity import bits, order, size
     from dsl.errors import AutointerpError, ExplanationError, InputError, StoreError, SubjectError
     from dsl.evaluate import evaluate, matches
     from dsl.lexicon import Lexicon
@@ -22,13 +24,19 @@ if TYPE_CHECKING:
     from dsl.parse import parse
     from dsl.records import Context, Counterexample, Dev, Evidence, Example, Feature, HeldOut, Thresholds
     from dsl.render import render, render_expression
+    from dsl.simplify import simplify, simplify_expression
+    from dsl.subsumption import equivalent, subsumes
 
 __all__ = [
+    "Agreement",
     "AutointerpError",
     "Batch",
+    "Comparison",
     "Context",
     "Counterexample",
     "Dev",
+    "Differ",
+    "EqualOnSample",
     "Evidence",
     "Example",
     "Explanation",
@@ -39,11 +47,17 @@ __all__ = [
     "InputError",
     "Lexicon",
     "Mutant",
+    "ProvenEquivalent",
+    "ProvenSubsumed",
     "StoreError",
     "SubjectError",
     "Thresholds",
+    "Verdict",
     "Vocabulary",
+    "Witness",
+    "agreement",
     "bits",
+    "compare",
     "equivalent",
     "evaluate",
     "matches",
@@ -52,12 +66,25 @@ __all__ = [
     "parse",
     "render",
     "render_expression",
+    "simplify",
+    "simplify_expression",
     "size",
+    "subsumes",
 ]
 
 _HOMES = {
+    "agreement": ("Agreement", "Witness", "agreement"),
     "batch": ("Batch", "Vocabulary"),
-    "complexity": ("bits", "equivalent", "order", "size"),
+    "compare": (
+        "Comparison",
+        "Differ",
+        "EqualOnSample",
+        "ProvenEquivalent",
+        "ProvenSubsumed",
+        "Verdict",
+        "compare",
+    ),
+    "complexity": ("bits", "order", "size"),
     "errors": ("AutointerpError", "ExplanationError", "InputError", "StoreError", "SubjectError"),
     "evaluate": ("evaluate", "matches"),
     "lexicon": ("Lexicon",),
@@ -66,6 +93,8 @@ _HOMES = {
     "parse": ("parse",),
     "records": ("Context", "Counterexample", "Dev", "Evidence", "Example", "Feature", "HeldOut", "Thresholds"),
     "render": ("render", "render_expression"),
+    "simplify": ("simplify", "simplify_expression"),
+    "subsumption": ("equivalent", "subsumes"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""How long an explanation is, in bits and in nodes; which of two is simpler; whether two are the same.
+"""How long an explanation is, in bits and in nodes; which of two is simpler.
 
 `bits` is the length of a prefix code, so it is a proper description length (Rissanen 1978): shorter explanations are
 likelier a priori, and a longer one has to earn its bits on the evidence. The code spends
@@ -91,14 +91,6 @@ def size(explanation: Explanation | Expression) -> int:
 def order(explanation: Explanation) -> tuple[float, str]:
     """A sort key, simplest first: by bits, then by canonical text, so that no two explanations tie."""
     return bits(explanation), render(explanation)
-
-
-def equivalent(one: Explanation, other: Explanation) -> bool:
-    """Whether both are the same but for the order of lists, operands and modifiers, for case of words and for spacing.
-
-    Syntactic: a True is a proof, a False is none.
-    """
-    return one == other
 
 
 def _expression(expression: Expression) -> float:

@@ -41,13 +41,19 @@ def implies(one: Expression, other: Expression) -> bool:
     return Prover().implies(one, other)
 
 
+_Compound = Or | And | Clause | Except | Not
+
+Known = dict[tuple[int, int], tuple[bool, Node, Node]]
+"""Answers by the identity of what was asked about (values would be hashed over and over), which they keep alive."""
+
+
 class Prover:
     """Remembers what it has been asked, for many questions about the parts of a few expressions."""
 
     def __init__(self) -> None:
-        self._implied: dict[tuple[Node, Node], bool] = {}
-        self._apart: dict[tuple[Node, Node], bool] = {}
-        self._covered: dict[tuple[Node, Node], bool] = {}
+        self._implied: Known = {}
+        self._apart: Known = {}
+        self._covered: Known = {}
 
     def implies(self, one: Node, other: Node) -> bool:
         """Whether it is proven that `other` holds wherever `one` does."""
@@ -63,16 +69,16 @@ class Prover:
         """Whether it is proven that one of them holds at every token."""
         if isinstance(one, AnyToken) or isinstance(other, AnyToken):
             return True
+        if not (isinstance(one, _Compound) or isinstance(other, _Compound)):
+            return False
         return self._remembered(self._covered, self._covers, one, other)
 
-    def _remembered(
-        self, known: dict[tuple[Node, Node], bool], ask: Callable[[Node, Node], bool], one: Node, other: Node
-    ) -> bool:
-        key = (one, other)
-        answer = known.get(key)
-        if answer is None:
-            answer = known[key] = ask(one, other)
-        return answer
+    def _remembered(self, known: Known, ask: Callable[[Node, Node], bool], one: Node, other: Node) -> bool:
+        key = (id(one), id(other))
+        found = known.get(key)
+        if found is None:
+            found = known[key] = (ask(one, other), one, other)
+        return found[0]
 
     def _implies(self, one: Node, other: Node) -> bool:
         if isinstance(one, Or):

@@ -98,7 +98,7 @@ def _shared_taken_out(factors: Sequence[frozenset[Part]], lengths: Sequence[floa
     for numbers in sorted({tuple(found) for found in having.values() if len(found) > 1}):
         shared = frozenset.intersection(*(factors[number] for number in numbers))
         rests = [_spelt(factors[number] - shared) for number in numbers]
-        result = _spelt(shared | {(True, any_of(rests))}) if all(factors[n] - shared for n in numbers) else _spelt(shared)
+        result = _spelt(shared | {(True, any_of(rests))})
         mergers.append(_merger(numbers, result, lengths))
     return mergers
 

@@ -17,7 +17,6 @@ from dsl.merging import factored, merged_lists
 from dsl.nodes import (
     MAX_DEPTH,
     And,
-    AnyToken,
     Class,
     Clause,
     Except,
@@ -250,8 +249,9 @@ class _Simplifier:
     def _decided(self, part: Node, holds: Sequence[Node], fails: Sequence[Expression]) -> Expression | None:
         """Anywhere or nowhere, where what is given proves it."""
         prover = self._prover
-        if part == ANYWHERE or part == NOWHERE:
-            return part
+        for constant in (ANYWHERE, NOWHERE):
+            if part == constant:
+                return constant
         if prover.implies(part, NOWHERE):
             return NOWHERE
         if any(prover.disjoint(part, given) for given in holds) or any(prover.implies(part, given) for given in fails):
@@ -260,9 +260,7 @@ class _Simplifier:
             return ANYWHERE
         return None
 
-    def _listed_given(
-        self, listed: Tokens | Words, holds: Sequence[Node], fails: Sequence[Expression]
-    ) -> Expression:
+    def _listed_given(self, listed: Tokens | Words, holds: Sequence[Node], fails: Sequence[Expression]) -> Expression:
         items = listed.strings if isinstance(listed, Tokens) else listed.words
         if len(items) == 1:
             return listed

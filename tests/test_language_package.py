@@ -14,10 +14,12 @@ import dsl
 from dsl import errors
 
 PUBLIC = {
-    "AutointerpError", "Batch", "Context", "Counterexample", "Dev", "Evidence", "Example", "Explanation",
-    "ExplanationError", "Expression", "Feature", "HeldOut", "InputError", "Lexicon", "Mutant", "StoreError",
-    "SubjectError", "Thresholds", "Vocabulary", "bits", "equivalent", "evaluate", "matches", "mutants", "order",
-    "parse", "render", "render_expression", "size",
+    "Agreement", "AutointerpError", "Batch", "Comparison", "Context", "Counterexample", "Dev", "Differ",
+    "EqualOnSample", "Evidence", "Example", "Explanation", "ExplanationError", "Expression", "Feature", "HeldOut",
+    "InputError", "Lexicon", "Mutant", "ProvenEquivalent", "ProvenSubsumed", "StoreError", "SubjectError",
+    "Thresholds", "Verdict", "Vocabulary", "Witness", "agreement", "bits", "compare", "equivalent", "evaluate",
+    "matches", "mutants", "order", "parse", "render", "render_expression", "simplify", "simplify_expression", "size",
+    "subsumes",
 }  # fmt: skip
 
 
