@@ -76,6 +76,7 @@ def decoding_grammar(bounds: Bounds = Bounds()) -> str:
     return _Unrolled(language(), bounds).text()
 
 
+@cache
 def longest_output(bounds: Bounds = Bounds()) -> int:
     """Bytes of the longest text that `decoding_grammar(bounds)` allows, exactly: enough as a budget of tokens.
 
