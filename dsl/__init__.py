@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from dsl.batch import Batch, Vocabulary
     from dsl.compare import Comparison, Differ, EqualOnSample, ProvenEquivalent, ProvenSubsumed, Verdict, compare
     from dsl.complexity import bits, order, size
+    from dsl.decoding import Bounds, decoding_grammar, longest_output
+    from dsl.digest import digest
     from dsl.errors import AutointerpError, ExplanationError, InputError, StoreError, SubjectError
     from dsl.evaluate import evaluate, matches
+    from dsl.layout import layout
     from dsl.lexicon import Lexicon
     from dsl.mutate import Mutant, mutants
     from dsl.nodes import Explanation, Expression
     from dsl.parse import parse
+    from dsl.plain import plain_words
     from dsl.records import Context, Counterexample, Dev, Evidence, Example, Feature, HeldOut, Thresholds
     from dsl.render import render, render_expression
     from dsl.simplify import simplify, simplify_expression
@@ -31,6 +35,7 @@ __all__ = [
     "Agreement",
     "AutointerpError",
     "Batch",
+    "Bounds",
     "Comparison",
     "Context",
     "Counterexample",
@@ -58,12 +63,17 @@ __all__ = [
     "agreement",
     "bits",
     "compare",
+    "decoding_grammar",
+    "digest",
     "equivalent",
     "evaluate",
+    "layout",
+    "longest_output",
     "matches",
     "mutants",
     "order",
     "parse",
+    "plain_words",
     "render",
     "render_expression",
     "simplify",
@@ -85,12 +95,16 @@ _HOMES = {
         "compare",
     ),
     "complexity": ("bits", "order", "size"),
+    "decoding": ("Bounds", "decoding_grammar", "longest_output"),
+    "digest": ("digest",),
     "errors": ("AutointerpError", "ExplanationError", "InputError", "StoreError", "SubjectError"),
     "evaluate": ("evaluate", "matches"),
+    "layout": ("layout",),
     "lexicon": ("Lexicon",),
     "mutate": ("Mutant", "mutants"),
     "nodes": ("Explanation", "Expression"),
     "parse": ("parse",),
+    "plain": ("plain_words",),
     "records": ("Context", "Counterexample", "Dev", "Evidence", "Example", "Feature", "HeldOut", "Thresholds"),
     "render": ("render", "render_expression"),
     "simplify": ("simplify", "simplify_expression"),

@@ -14,12 +14,12 @@ import dsl
 from dsl import errors
 
 PUBLIC = {
-    "Agreement", "AutointerpError", "Batch", "Comparison", "Context", "Counterexample", "Dev", "Differ",
+    "Agreement", "AutointerpError", "Batch", "Bounds", "Comparison", "Context", "Counterexample", "Dev", "Differ",
     "EqualOnSample", "Evidence", "Example", "Explanation", "ExplanationError", "Expression", "Feature", "HeldOut",
     "InputError", "Lexicon", "Mutant", "ProvenEquivalent", "ProvenSubsumed", "StoreError", "SubjectError",
-    "Thresholds", "Verdict", "Vocabulary", "Witness", "agreement", "bits", "compare", "equivalent", "evaluate",
-    "matches", "mutants", "order", "parse", "render", "render_expression", "simplify", "simplify_expression", "size",
-    "subsumes",
+    "Thresholds", "Verdict", "Vocabulary", "Witness", "agreement", "bits", "compare", "decoding_grammar", "digest",
+    "equivalent", "evaluate", "layout", "longest_output", "matches", "mutants", "order", "parse", "plain_words",
+    "render", "render_expression", "simplify", "simplify_expression", "size", "subsumes",
 }  # fmt: skip
 
 
