@@ -186,8 +186,8 @@ SECTIONS = (
             Construct(
                 "expansion",
                 "The list that `any form of`, `words like` and `in text about` stand for. Canonical text always "
-                "carries it, so that text alone can be run; where it is left out, a lexicon fills it in once, as the text "
-                "is read.",
+                "carries it, so that text alone can be run; where it is left out, a lexicon fills it in once, as "
+                "it is read.",
                 'activates on words like "cat" ["cat", "kitten"]',
                 "A|« kitten»",
                 "A|« tiger»",
