@@ -8,7 +8,7 @@ second, for the subject, too, has not seen more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -38,9 +38,9 @@ class WordView:
         self._table = table
         self._steps = table.steps(batch)
 
-    def ends(self, words: Iterable[str]) -> Bool[np.ndarray, "batch ctx"]:
-        """True where one of the words (folded) ends."""
-        return self._read(self._table.events_of(words))
+    def ends(self, words: Sequence[str]) -> Bool[np.ndarray, "batch ctx"]:
+        """True where one of the words (folded, distinct) ends."""
+        return self._read(self._table.events_of(words)[0])
 
     def ends_where(self, holds: Callable[[str], bool]) -> Bool[np.ndarray, "batch ctx"]:
         """True where a word ends that satisfies a predicate; its case is as written."""
@@ -62,11 +62,7 @@ class WordView:
 
     def find(self, words: Sequence[str]) -> Ends:
         """Every place where one of the words (folded, distinct) ends, in text order."""
-        events = [self._table.events_of([word]) for word in words]
-        which = np.repeat(np.arange(len(words)), [len(each) for each in events])
-        events_found = np.concatenate(events) if events else np.zeros(0, dtype=np.int64)
-        order = np.argsort(events_found)  # events are numbered by step, within a step in text order
-        events_found, which = events_found[order], which[order]
+        events_found, which = self._table.events_of(words)  # numbered by step, within a step in text order
         positions = np.flatnonzero(self._read(events_found))
         steps = self._steps.reshape(-1)[positions]
         event_steps = self._table.event_steps[events_found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from threading import RLock
 
@@ -22,7 +22,6 @@ TOO_LONG, NO_WORD = 0, -1
 """The number of all words that are too long, and what stands where there is none."""
 
 _APOSTROPHES = "'\u2019"
-_NONE = np.zeros(0, dtype=np.int64)
 _MARGIN = 8  # bytes that a run may lose when its last character turns out to be no word character, and more
 
 
@@ -40,8 +39,7 @@ class WordTable:
         self._numbers: dict[str, int] = {}
         self._folded: dict[str, list[int]] = {}
         self._folded_count = 1
-        self._index: tuple[Int[np.ndarray, " events"], Int[np.ndarray, " events"]] = (_NONE, _NONE)
-        self._predicates: dict[Callable[[str], bool], list[bool]] = {}
+        self._predicates: dict[Callable[[str], bool], bytearray] = {}
         self._event_steps, self._event_words, self._event_offsets = Column(), Column(), Column()
         self._completed, self._completed_starts = Column(), Column(0, 0)
         self._unfinished, self._fresh = Column(NO_WORD), Column(1)
@@ -62,24 +60,22 @@ class WordTable:
             self._folded_count = len(self._texts)
             return self._folded.get(word, [])
 
-    def events_of(self, words: Iterable[str]) -> Int[np.ndarray, " events"]:
-        """The events in which one of the words (folded) ends, sorted."""
+    def events_of(self, words: Sequence[str]) -> tuple[Int[np.ndarray, " events"], Int[np.ndarray, " events"]]:
+        """The events in which one of the words (folded, distinct) ends, sorted, and which of the words it is."""
         with self._lock:
-            if len(self._index[0]) != len(self._event_words):
-                order = np.argsort(self.event_words, kind="stable")
-                self._index = (order, self.event_words[order])
-            order, ordered = self._index
-        numbers = [number for word in words for number in self.numbers_of(word)]
-        first, last = np.searchsorted(ordered, numbers, "left"), np.searchsorted(ordered, numbers, "right")
-        found = [order[begin:end] for begin, end in zip(first.tolist(), last.tolist(), strict=True)]
-        return np.sort(np.concatenate(found)) if found else _NONE
+            which = np.full(len(self._texts), NO_WORD, dtype=np.int32)
+            for place, word in enumerate(words):
+                which[self.numbers_of(word)] = place
+            which_ends = which[self.event_words]
+        events = np.flatnonzero(which_ends != NO_WORD)
+        return events, which_ends[events]
 
     def events_where(self, holds: Callable[[str], bool]) -> Int[np.ndarray, " events"]:
         """The events whose word, its case as written, satisfies a predicate that lives on: its answers are kept."""
         with self._lock:
-            known = self._predicates.setdefault(holds, [False])
+            known = self._predicates.setdefault(holds, bytearray(1))
             known.extend(map(holds, self._texts[len(known) :]))
-            return np.flatnonzero(np.array(known, dtype=np.bool_)[self.event_words])
+            return np.flatnonzero(np.frombuffer(known, dtype=np.bool_)[self.event_words])
 
     @property
     def event_steps(self) -> Int[np.ndarray, " events"]:
@@ -119,27 +115,42 @@ class WordTable:
 
     def _step(self, run: bytes, token: bytes) -> bytes:
         """Read a token after an unfinished word `run`: record the words that end in it and give what is unfinished."""
-        text = (run + token).decode("utf-8", "surrogateescape")
-        spans = word_spans(text)
-        rest = text[spans[-1][1] :] if spans else text
-        unfinished = bool(spans) and (not rest or (len(rest) == 1 and rest in _APOSTROPHES))
-        step, word = len(self._unfinished), NO_WORD
-        for offset, (start, stop) in enumerate(spans):
-            word = self._intern(text[start:stop])
-            if not unfinished or offset < len(spans) - 1:
-                self._completed.append(word)
-            if _bytes_until(text, stop) > len(run):
-                self._event_steps.append(step)
-                self._event_words.append(word)
-                self._event_offsets.append(offset)
+        whole = run + token
+        text = whole.decode("utf-8", "surrogateescape")
+        if token and text.isalnum():  # one word and nothing else, as most often
+            word = self._intern(text)
+            self._event(word, 0)
+            self._unfinished.append(word)
+            carried = whole
+        else:
+            carried = self._words(text, len(run))
         self._completed_starts.append(len(self._completed))
-        self._unfinished.append(word if unfinished else NO_WORD)
         self._fresh.append(int(not run))
-        carried = _bytes(text[spans[-1][0] :]) if unfinished else b""
         if len(carried) > LONGEST_WORD + _MARGIN:
             # All words that are too long are one: of its end only what tells how the word goes on is carried.
             carried = b"\xff" * (LONGEST_WORD + _MARGIN) + _loose_end(carried)
         return carried
+
+    def _words(self, text: str, read: int) -> bytes:
+        """Record the words of a text of which the first bytes were `read` before; what is unfinished at its end."""
+        spans = word_spans(text)
+        rest = text[spans[-1][1] :] if spans else text
+        unfinished = bool(spans) and (not rest or (len(rest) == 1 and rest in _APOSTROPHES))
+        word = NO_WORD
+        for offset, (start, stop) in enumerate(spans):
+            word = self._intern(text[start:stop])
+            if not unfinished or offset < len(spans) - 1:
+                self._completed.append(word)
+            if _bytes_until(text, stop) > read:
+                self._event(word, offset)
+        self._unfinished.append(word if unfinished else NO_WORD)
+        return _bytes(text[spans[-1][0] :]) if unfinished else b""
+
+    def _event(self, word: int, offset: int) -> None:
+        """The word ends in the step that is being worked out, so many after the first that the step completes."""
+        self._event_steps.append(len(self._fresh))
+        self._event_words.append(word)
+        self._event_offsets.append(offset)
 
     def _intern(self, word: str) -> int:
         if _bytes_until(word, len(word)) > LONGEST_WORD:
