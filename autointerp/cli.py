@@ -13,7 +13,7 @@ import typer
 
 from autointerp import terminal
 from autointerp.options import CorpusOptions, RunOptions
-from dsl.errors import ExplanationError, InputError
+from dsl.errors import ExplanationError
 
 app = typer.Typer(
     name="autointerp",
@@ -27,7 +27,11 @@ demo_app = typer.Typer(help="Explain features of the embedded model, or rebuild 
 app.add_typer(demo_app, name="demo")
 
 Text = Annotated[str, typer.Argument(metavar="EXPLANATION", help="an explanation in the language")]
-OptionalText = Annotated[str | None, typer.Argument(metavar="EXPLANATION", help="an explanation in the language")]
+Texts = Annotated[list[str] | None, typer.Argument(metavar="EXPLANATION", help="explanations in the language")]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", metavar="FILE", help="one explanation a line, indented lines going on; - is standard input"),
+]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object a line on stdout")]
 Seed = Annotated[int, typer.Option(help="decides every random choice; the same seed gives the same bytes")]
 Records = Annotated[Path, typer.Option("--records", metavar="FILE", help="feature records, one JSON object a line")]
@@ -65,17 +69,29 @@ def _run() -> None:
 
 @app.command()
 def check(
-    text: OptionalText = None,
-    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="check one explanation a line")] = None,
+    texts: Texts = None,
+    file: Files = None,
+    explain: Annotated[bool, typer.Option("--explain", help="say in plain words what each means")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the canonical text of an explanation, or say where it breaks and what would stand there (exit 2)."""
-    from autointerp.checking import check_all, lines_of
+    """Print the canonical text of explanations, or say where they break and what would stand there (exit 2)."""
+    from autointerp.checking import check_all, gather
 
-    if (text is None) == (file is None):
-        raise InputError("give one explanation, or --file FILE with one a line")
-    failures = check_all([text] if text is not None else lines_of(file), as_json=as_json, numbered=file is not None)
-    if failures:
+    if check_all(gather(texts or (), file or ()), as_json=as_json, explain=explain):
+        sys.exit(ExplanationError.exit_code)
+
+
+@app.command("format")
+def format_(
+    texts: Texts = None,
+    file: Files = None,
+    width: Annotated[int, typer.Option(min=1, help="columns that a line may have")] = 88,
+    as_json: Json = False,
+) -> None:
+    """Print explanations over several indented lines; they mean the same."""
+    from autointerp.checking import format_all, gather
+
+    if format_all(gather(texts or (), file or ()), width=width, as_json=as_json):
         sys.exit(ExplanationError.exit_code)
 
 
