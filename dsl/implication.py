@@ -41,6 +41,9 @@ def implies(one: Expression, other: Expression) -> bool:
     return Prover().implies(one, other)
 
 
+FEW = 8
+"""Operands of a union up to which it is asked whether one holds where the others do not."""
+
 _Compound = Or | And | Clause | Except | Not
 
 Known = dict[tuple[int, int], tuple[bool, Node, Node]]
@@ -95,7 +98,7 @@ class Prover:
             case RightAfter(And(operands)):  # there is one token right before: all hold there, or not all
                 return all(self.implies(one, RightAfter(operand)) for operand in operands)
             case Or(operands):
-                if any(self.implies(one, operand) for operand in operands):
+                if any(self.implies(one, operand) for operand in operands) or self._else(one, operands):
                     return True
         match one:
             case And(operands):
@@ -112,6 +115,29 @@ class Prover:
         if isinstance(other, RightAfter | Within):
             return self._window_implies(one, other)
         return atom_implies(one, other)
+
+    def _else(self, one: Node, operands: tuple[Expression, ...]) -> bool:
+        """Whether some operand holds wherever `one` does and the other operands do not."""
+        if len(operands) > FEW:
+            return False
+        return any(
+            isinstance(operand, And | Clause | Except)
+            and self._holds_but_for(one, operands[:number] + operands[number + 1 :], operand)
+            for number, operand in enumerate(operands)
+        )
+
+    def _holds_but_for(self, one: Node, others: tuple[Expression, ...], goal: Node) -> bool:
+        match goal:
+            case And(operands):
+                return all(self._holds_but_for(one, others, operand) for operand in operands)
+            case Clause(phrase, modifiers):
+                return all(self._holds_but_for(one, others, part) for part in (phrase, *modifiers))
+            case Except(kept, removed):
+                return self._holds_but_for(one, others, kept) and (
+                    self.disjoint(one, removed) or any(self.implies(removed, other) for other in others)
+                )
+            case _:
+                return self.implies(one, goal) or any(self.covers(other, goal) for other in others)
 
     def _window_implies(self, one: Node, window: RightAfter | Within) -> bool:
         if isinstance(window.anchor, AnyToken):  # holds at every token but the first of a text
@@ -151,14 +177,30 @@ class Prover:
         for here, there in ((one, other), (other, one)):
             match here:
                 case And(operands):
-                    return any(self.disjoint(operand, there) for operand in operands)
+                    apart = any(self.disjoint(operand, there) for operand in operands)
                 case Clause(phrase, modifiers):
-                    return any(self.disjoint(part, there) for part in (phrase, *modifiers))
+                    apart = any(self.disjoint(part, there) for part in (phrase, *modifiers))
                 case Except(kept, removed):
-                    return self.disjoint(kept, there) or self.implies(there, removed)
+                    apart = self.disjoint(kept, there) or self._together(kept, there, removed)
+                case _:
+                    apart = False
+            if apart:
+                return True
         if isinstance(one, RightAfter) and isinstance(other, RightAfter):
             return self.disjoint(one.anchor, other.anchor)
         return atoms_disjoint(one, other)
+
+    def _together(self, one: Node, other: Node, goal: Node) -> bool:
+        """Whether the goal holds wherever both do, each of its parts for the sake of either."""
+        match goal:
+            case And(operands):
+                return all(self._together(one, other, operand) for operand in operands)
+            case Clause(phrase, modifiers):
+                return all(self._together(one, other, part) for part in (phrase, *modifiers))
+            case Or(operands):
+                return any(self._together(one, other, operand) for operand in operands)
+            case _:
+                return self.implies(one, goal) or self.implies(other, goal)
 
     def _covers(self, one: Node, other: Node) -> bool:
         for here, there in ((one, other), (other, one)):

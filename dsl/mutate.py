@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from dsl.implication import Prover
 from dsl.lexicon import Lexicon
 from dsl.nodes import (
     CONTEXT_WINDOW,
@@ -46,6 +47,7 @@ from dsl.nodes import (
     is_word,
     union,
 )
+from dsl.subsumption import at_least
 
 Step = Literal["drop", "widen", "narrow", "negate"]
 Edit = tuple[Step, Expression]
@@ -64,7 +66,9 @@ class Mutant:
 
 
 def mutants(explanation: Explanation, lexicon: Lexicon | None = None) -> tuple[Mutant, ...]:
-    """All explanations one edit away: distinct, valid, none the original, in an order that only its value decides.
+    """All explanations one edit away: distinct, valid, in an order that only the original's value decides.
+
+    None is proven to predict what the original does: on no text could the two be told apart.
 
     - drop: an operand, a modifier, the exception of an `except`, one of two levels;
     - widen: a token to its word, the word to its forms and to words like it (these two need the lexicon), strings to
@@ -86,8 +90,12 @@ def mutants(explanation: Explanation, lexicon: Lexicon | None = None) -> tuple[M
     for step, levels in _levels(explanation, lexicon):
         if all(depth(expression) <= MAX_DEPTH for expression in levels.values()):
             found.setdefault(Explanation.of(levels, explanation.promotes), step)
-    found.pop(explanation, None)
-    return tuple(Mutant(mutant, step) for mutant, step in found.items())
+    prover = Prover()
+    return tuple(
+        Mutant(mutant, step)
+        for mutant, step in found.items()
+        if not (at_least(explanation, mutant, prover) and at_least(mutant, explanation, prover))
+    )
 
 
 def _levels(explanation: Explanation, lexicon: Lexicon | None) -> Iterator[tuple[Step, Levels]]:

@@ -25,7 +25,7 @@ def equivalent(one: Explanation, other: Explanation) -> bool:
 def same_predictions(one: Explanation, other: Explanation) -> bool:
     """Whether it is proven that both predict the same on every text, whatever they promote."""
     one, other = _predicting(one), _predicting(other)
-    return one == other or (_subsumes(one, other) and _subsumes(other, one))
+    return one == other or (at_least(one, other) and at_least(other, one))
 
 
 def subsumes(one: Explanation, other: Explanation) -> bool:
@@ -35,16 +35,12 @@ def subsumes(one: Explanation, other: Explanation) -> bool:
     >>> subsumes(parse("activates on digits"), parse('activates on digits right after the token "$"'))
     True
     """
-    return one == other or _subsumes(_predicting(one), _predicting(other))
+    return one == other or at_least(_predicting(one), _predicting(other))
 
 
-def _predicting(explanation: Explanation) -> Explanation:
-    """Its simplest form, without what it promotes."""
-    return simplify(replace(explanation, promotes=()))
-
-
-def _subsumes(one: Explanation, other: Explanation) -> bool:
-    prover = Prover()
+def at_least(one: Explanation, other: Explanation, prover: Prover | None = None) -> bool:
+    """As `subsumes`, of both as they are written; a prover of one's own remembers over many questions."""
+    prover = prover or Prover()
     for _, value, expression in other.levels:
         if prover.implies(expression, NOWHERE):
             continue
@@ -52,3 +48,8 @@ def _subsumes(one: Explanation, other: Explanation) -> bool:
         if not enough or not prover.implies(expression, union(*enough)):
             return False
     return True
+
+
+def _predicting(explanation: Explanation) -> Explanation:
+    """Its simplest form, without what it promotes."""
+    return simplify(replace(explanation, promotes=()))

@@ -88,6 +88,19 @@ def test_each_kind_of_edit_does_what_its_name_says(text: str, step: str, edited:
     assert (step, edited) in edits(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "dead"),
+    [
+        ("digits or names and digits", "digits"),
+        ("digits right after any token", "digits within 4 tokens after any token"),
+        ('any form of "run" ["run"]', 'the word "run"'),
+        ("names and capitalised words", "names"),
+    ],
+)
+def test_what_predicts_the_same_is_no_mutant(text: str, dead: str) -> None:
+    assert dead not in {edited for _, edited in edits(text)}
+
+
 def test_with_a_lexicon_a_word_widens_to_its_forms_and_its_field() -> None:
     found = {render(mutant.explanation) for mutant in mutants(parse('activates on the word "pig"'), TinyLexicon())}
     assert 'activates on any form of "pig" ["pig", "pigs"]' in found
