@@ -1,4 +1,4 @@
-"""What search recovers of planted truths over real text: `python benchmarks/planted.py [--programs 300] [--noise 0.03]`.
+"""What search recovers of planted truths over real text: `python benchmarks/planted.py [--noise 0.03] [--show]`.
 
 Programs of the language are drawn from a corpus's own words, bigrams and contexts (`probes/planted_suite.py`), and
 their activations take the place of a dictionary's (`probes/planted_noise.py`). All else is the product: documents are
@@ -15,9 +15,7 @@ import os
 import platform
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,110 +23,25 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool
 
 from agents.search import STRATEGIES, search
-from autointerp.corpus import read_documents
-from autointerp.corpus_pass import SPLITS, CorpusPass, Split
 from autointerp.lexicons import DefaultLexicon
+from autointerp.planted import CORPORA, PlantedStore
 from autointerp.sampling import sample
 from autointerp.scoring import TokenLookup, dev_score
-from autointerp.shards import Shard
 from autointerp.specs import SEARCH_BUDGET
-from autointerp.store import Store
-from autointerp.tokens import TextTokenizer
-from dsl.batch import Batch, Vocabulary
+from autointerp.store import SPLITS
 from dsl.complexity import order
 from dsl.evaluate import evaluate
 from dsl.nodes import PREDICTED
 from dsl.records import Feature
 from dsl.render import render
-from probes.planted_noise import Noise, activations
-from probes.planted_suite import Program, draw_programs
+from probes.planted_noise import Noise
+from probes.planted_suite import draw_programs
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 RECOVERED = 0.99
-SCREEN_TOKENS = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Texts, the tokeniser that reads them, and the most tokens to take of evidence, dev and held-out."""
-
-    texts: tuple[str, ...]
-    tokeniser: str
-    width: int
-    most: tuple[int, int, int] = (400_000, 160_000, 1_000_000)
-
-
-CORPORA = {
-    "stories": Setting(
-        ("tinystories_cased.jsonl", "tinystories_truecased.jsonl", "stories_generated.jsonl"), "stories-lm", 255
-    ),
-    "merged": Setting(("tinystories_cased.jsonl", "stories_generated.jsonl"), "tinystories-656k", 255),
-    "speeches": Setting(("state_union.txt",), "stories-lm", 128),
-    "articles": Setting(("wikitext2_test.txt",), "stories-lm", 128),
-}
-
-
-class PlantedStore(Store):
-    """A store in memory whose features are programs; activations are worked out when they are asked for."""
-
-    def __init__(self, shard: Shard, splits: str, vocabulary: Vocabulary) -> None:
-        super().__init__(Path(), {"splits": splits, "configuration": {"features": 0}}, [shard])
-        self.vocabulary = vocabulary
-        self.programs: Sequence[Program] = ()
-        self.noise, self.seed = Noise(), 0
-        self._shard = shard
-
-    def plant(self, programs: Sequence[Program], noise: Noise, seed: int) -> None:
-        self.programs, self.noise, self.seed = programs, noise, seed
-        self.manifest["configuration"]["features"] = len(programs)
-
-    def truth(self, feature: int, split: Split) -> Bool[np.ndarray, "batch ctx"]:
-        held: Bool[np.ndarray, "batch ctx"] = self.predicted(feature, split) >= PREDICTED
-        return held
-
-    def predicted(self, feature: int, split: Split) -> Float[np.ndarray, "batch ctx"]:
-        return evaluate(self.programs[feature].explanation, self.split_batch(split, self.vocabulary))
-
-    def screens(self) -> list[Batch]:
-        """The first contexts of each split."""
-        batches = []
-        for split in SPLITS:
-            rows = self.contexts.rows(split)
-            last = int(np.searchsorted(np.cumsum(self.contexts.lengths[rows]), SCREEN_TOKENS)) + 1
-            batches.append(self.batch(rows[:last], self.vocabulary))
-        return batches
-
-    def _read_column(self, feature: int) -> Any:
-        ids, offsets = self._shard.ids, self._shard.offsets
-        predicted = np.zeros(len(ids), dtype=np.float32)
-        for split in SPLITS:
-            batch, rows = self.split_batch(split, self.vocabulary), self.contexts.rows(split)
-            cells = (offsets[rows][:, None] + np.arange(batch.ids.shape[1]))[batch.mask]
-            predicted[cells] = self.predicted(feature, split)[batch.mask]
-        values = activations(predicted, ids, self.noise, np.random.default_rng([self.seed, feature]))
-        cells = np.flatnonzero(values).astype(np.int32)
-        starts = np.zeros(self.d_sae + 1, dtype=np.int64)
-        starts[feature + 1 :] = len(cells)
-        shard = Shard(ids, offsets, self._shard.documents, starts, cells, values[cells])
-        return Store(Path(), self.manifest, [shard]).column(feature)
-
-
-class Texts:
-    """What `CorpusPass` asks of a subject: token ids of texts."""
-
-    prefix: tuple[int, ...] = ()
-    max_tokens = 255
-    d_sae = 0
-    fingerprint: dict[str, str] = {}
-
-    def __init__(self, tokenizer: TextTokenizer) -> None:
-        self.tokenize_many = tokenizer.encode_many
-
-    def sparse(self, contexts: Sequence[Any]) -> list[Any]:
-        return [None for _ in contexts]
 
 
 def main() -> None:
@@ -137,7 +50,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.0, help="share of labels flipped; 0 is no noise of any kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--corpus", choices=tuple(CORPORA), action="append", help="default: stories")
+    parser.add_argument("--corpus", choices=tuple(CORPORA), action="append", help="default: each")
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
     parser.add_argument("--budget", type=int, default=SEARCH_BUDGET)
     parser.add_argument("--sizes", type=int, nargs="+", default=(1, 2, 3))
@@ -150,11 +63,11 @@ def main() -> None:
     lexicon = DefaultLexicon()
     lexicon.prepare()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    names = options.corpus or ["stories"]
+    names = options.corpus or list(CORPORA)
     lines: list[dict[str, Any]] = []
     for number, name in enumerate(names):
         count = options.programs * (number + 1) // len(names) - options.programs * number // len(names)
-        store = read_store(CORPORA[name], options.data)
+        store = PlantedStore.read(CORPORA[name], options.data)
         rng = random.Random(f"{options.seed} {name}")
         programs = draw_programs(store.screens(), lexicon, count=count, rng=rng, sizes=options.sizes)
         store.plant(programs, Noise.of(options.noise), options.seed)
@@ -165,53 +78,6 @@ def main() -> None:
         options.json.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     report(lines, options)
     print(f"{time.perf_counter() - began:.0f} s in all, {options.workers} workers; seed {options.seed}")
-
-
-def read_store(setting: Setting, data: Path) -> PlantedStore:
-    """Tokenise, cut and split the texts as a store does, and keep no more of each split than was asked for."""
-    tokenizer = TextTokenizer.load(data / "models" / setting.tokeniser)
-    documents = chain.from_iterable(_documents(data / "text" / name, setting.width) for name in setting.texts)
-    reading = CorpusPass(documents, None)
-    contexts: list[tuple[int, ...]] = []
-    owners: list[int] = []
-    for shard in reading.shards(Texts(tokenizer), setting.width, 4096):
-        contexts += shard.contexts
-        owners += shard.documents
-    splits = np.frombuffer(reading.split()["splits"].encode("ascii"), dtype=np.int8) - ord("0")
-    lengths = np.array([len(context) for context in contexts])
-    kept = np.zeros(len(contexts), dtype=np.bool_)
-    for side, most in enumerate(setting.most):
-        rows = np.random.default_rng(0).permutation(np.flatnonzero(splits[owners] == side))
-        kept[rows[: int(np.searchsorted(np.cumsum(lengths[rows]), most)) + 1]] = True
-    chosen = np.flatnonzero(kept).tolist()
-    shard = Shard(
-        ids=np.concatenate([np.asarray(contexts[row], dtype=np.int32) for row in chosen]),
-        offsets=np.cumsum([0, *lengths[kept]]).astype(np.int64),
-        documents=np.asarray(owners, dtype=np.int64)[kept],
-        starts=np.zeros(1, dtype=np.int64),
-        cells=np.zeros(0, dtype=np.int32),
-        values=np.zeros(0, dtype=np.float32),
-    )
-    return PlantedStore(shard, "".join(map(str, splits)), Vocabulary(tokenizer.strings))
-
-
-def _documents(path: Path, width: int) -> Iterable[str]:
-    """The documents of a file; of running text, paragraphs, short ones joined to the next."""
-    if path.suffix == ".jsonl":
-        return read_documents(path)
-    return _paragraphs(path.read_text(encoding="utf-8").splitlines(), 6 * width)
-
-
-def _paragraphs(lines: Iterable[str], characters: int) -> Iterator[str]:
-    block: list[str] = []
-    for line in lines:
-        if line.strip():
-            block.append(line)
-        if sum(map(len, block)) >= characters:
-            yield "\n".join(block)
-            block = []
-    if block:
-        yield "\n".join(block)
 
 
 _STATE: dict[str, Any] = {}
@@ -255,6 +121,7 @@ def explain(feature: int) -> dict[str, Any]:
         "corpus": _STATE["corpus"],
         "clauses": program.clauses,
         "construct": program.construct,
+        "decoy": program.decoy,
         "truth": render(program.explanation),
         "found": render(best),
         "f1": f1(truth, evaluate(best, batch) >= PREDICTED),
@@ -282,7 +149,17 @@ def report(lines: Sequence[dict[str, Any]], options: argparse.Namespace) -> None
         _row(f"{size} clause{'s' if size > 1 else ''}", of_size)
         for construct in dict.fromkeys(line["construct"] for line in of_size):
             _row(f"    {construct}", [line for line in of_size if line["construct"] == construct])
-    _row("all", lines)
+    print()
+    for name in dict.fromkeys(line["corpus"] for line in lines):
+        _row(name, [line for line in lines if line["corpus"] == name])
+    larger = [line for line in lines if line["clauses"] > 1]
+    for name, some in (
+        ("more than one clause, with a decoy", [line for line in larger if line["decoy"]]),
+        ("more than one clause, without", [line for line in larger if not line["decoy"]]),
+        ("all", lines),
+    ):
+        if some:
+            _row(name, some)
     for strategy in options.strategies:
         reached = np.array([line["by_strategy"][strategy] for line in lines])
         print(f"  {strategy} alone: recovered {np.mean(reached >= RECOVERED):.1%}, F1 {reached.mean():.3f}")
@@ -299,6 +176,10 @@ def report(lines: Sequence[dict[str, Any]], options: argparse.Namespace) -> None
             if line["f1"] < RECOVERED:
                 print(f"\n{line['f1']:.3f} (dev {line['dev']:.3f}, {line['firing']} firing) {line['construct']}")
                 print(f"  truth {line['truth']}\n  found {line['found']}")
+                if line["decoy"]:
+                    token, back, share = line["decoy"]
+                    where = "in the context" if back < 0 else f"{back} before"
+                    print(f"  decoy {token!r} {where} at {share:.0%}")
 
 
 def _row(name: str, lines: Sequence[dict[str, Any]]) -> None:

@@ -28,7 +28,8 @@ FLOOR = float(np.exp(SPREAD * NormalDist().inv_cdf(0.2)))
 """The least strength, of a fifth of the firing positions: the 10th percentile is reached by all that fire. 0.66."""
 
 CAP, TOP_SHARE, LEAST_TOP = 3.85, 0.002, 2
-"""The greatest strength and how many have it: the 99.9th percentile, so that high is 0.385 at least."""
+"""The greatest strength, and how many of all that are not zero have it: the 99.9th percentile, so high is 0.385 at
+least. Two are enough where there are few: the percentile then lies between them."""
 
 WEAK_CAP = 1.25
 """The greatest strength under a weak level: 0.3 times it is 0.375, below high."""
@@ -67,31 +68,30 @@ def activations(
     >>> activations(np.array([0.0, 1.0, 1.0]), np.array([4, 5, 6]), Noise(), rng)
     array([0.  , 3.85, 3.85], dtype=float32)
     """
-    fires = predicted >= PREDICTED
+    fires, below = predicted >= PREDICTED, (predicted > 0) & (predicted < PREDICTED)
     values = np.zeros(len(predicted), dtype=np.float32)
-    values[fires] = predicted[fires] * _strengths(ids[fires], CAP, rng)
-    below = (predicted > 0) & ~fires
-    values[below] = predicted[below] * _strengths(ids[below], WEAK_CAP, rng)
     count = int(fires.sum())
-    if noise.labels:
-        flips = round(noise.labels * count)
-        silent = np.flatnonzero(predicted == 0)
-        false = _false_firings(silent, ids, fires, flips, rng)
-        values[rng.choice(np.flatnonzero(fires), flips, replace=False)] = 0.0
-        values[false] = _strengths(ids[false], CAP, rng)
+    flips = round(noise.labels * count)
+    false = _false_firings(np.flatnonzero(predicted == 0), ids, fires, flips, rng)
+    loud = fires.copy()
+    loud[rng.choice(np.flatnonzero(fires), flips, replace=False)] = False
+    loud[false] = True
+    nonzero = int(loud.sum() + below.sum()) + round(noise.weak * count)
+    levels = np.where(fires, predicted, 1.0)
+    values[loud] = levels[loud] * _strengths(ids[loud], CAP, max(LEAST_TOP, int(np.ceil(TOP_SHARE * nonzero))), rng)
+    values[below] = predicted[below] * _strengths(ids[below], WEAK_CAP, 0, rng)
     if noise.weak:
         quiet = np.flatnonzero(values == 0)
         where = rng.choice(quiet, min(len(quiet), round(noise.weak * count)), replace=False)
-        values[where] = np.exp(rng.uniform(*np.log(FAINT), len(where)))
+        values[where] = np.exp(rng.uniform(np.log(FAINT[0]), np.log(FAINT[1]), len(where)))
     if noise.jitter:
         shaken = values * np.exp(noise.jitter * rng.standard_normal(len(values)))
-        loud = values >= PREDICTED
         values = np.where(loud, np.maximum(shaken, PREDICTED), np.minimum(shaken, WEAK_CAP * 0.3)).astype(np.float32)
     return values
 
 
-def _strengths(ids: Int[np.ndarray, " n"], cap: float, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
-    """Lognormal by rank, between FLOOR and `cap`; tokens differ, and so do positions of one token."""
+def _strengths(ids: Int[np.ndarray, " n"], cap: float, top: int, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
+    """Lognormal by rank, between FLOOR and `cap`, which the `top` have; tokens differ, and so do positions of one."""
     count = len(ids)
     if not count:
         return np.zeros(0)
@@ -100,8 +100,7 @@ def _strengths(ids: Int[np.ndarray, " n"], cap: float, rng: np.random.Generator)
     ranks = np.empty(count)
     ranks[order] = (np.arange(count) + 0.5) / count
     strengths = np.exp(SPREAD * _normal_quantile(ranks)).clip(FLOOR, cap)
-    top = max(LEAST_TOP, int(np.ceil(TOP_SHARE * count)))
-    strengths[order[-top:]] = cap
+    strengths[order[max(0, count - top) :]] = cap
     return strengths
 
 
@@ -109,7 +108,8 @@ def _normal_quantile(share: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """The normal distribution's quantile, read off a table."""
     grid = np.linspace(0.0005, 0.9995, 2000)
     table = np.array([NormalDist().inv_cdf(each) for each in grid.tolist()])
-    return np.interp(share, grid, table)
+    quantiles: Float[np.ndarray, " n"] = np.interp(share, grid, table)
+    return quantiles
 
 
 def _false_firings(
@@ -123,4 +123,5 @@ def _false_firings(
     alike = silent[np.isin(ids[silent], np.unique(ids[fires]))]
     chosen = rng.choice(alike, min(len(alike), round(LOOK_ALIKE * count)), replace=False)
     others = np.setdiff1d(silent, chosen, assume_unique=True)
-    return np.concatenate([chosen, rng.choice(others, min(len(others), count - len(chosen)), replace=False)])
+    rest: Int[np.ndarray, " rest"] = rng.choice(others, min(len(others), count - len(chosen)), replace=False)
+    return np.concatenate([chosen, rest])

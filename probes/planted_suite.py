@@ -4,19 +4,22 @@ The size of a program is its number of **clauses**: atoms, and modifiers without
 about`, `inside`); `any token` counts nothing. So `the word "x"` and `any token right after "x"` are of one clause,
 `P right after Q`, `P or Q` and `P; weakly Q` of two. Each size is drawn evenly over its constructs.
 
-A program is rejected where it fires in too few contexts, at more than a fifth of the positions, or where something
-shorter says the same: a part of it, a list of it less one string, or another program or pool atom at the same places.
+A program is rejected where it fires in too few contexts, at more than a fifth of the positions, where its lower levels
+swamp what fires, or where something shorter says the same or nearly: a part of it, a list of it less one string, a
+single token, word, class or boundary, or a program drawn before. Of those that stand one with a **decoy** is preferred:
+a string near most of the firing positions, though not all, that the program does not name.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from dsl.batch import Batch
 from dsl.evaluate import Evaluator
@@ -26,6 +29,9 @@ from dsl.nodes import (
     About,
     And,
     AnyToken,
+    Boundary,
+    BoundaryName,
+    Class,
     ClassName,
     Clause,
     Except,
@@ -44,68 +50,95 @@ from dsl.nodes import (
     conjunction,
     union,
 )
-from probes.planted_terms import LONGEST_LIST, Place, Terms
+from probes.planted_decoys import Decoy, Decoys
+from probes.planted_terms import LONGEST_LIST, Place, Terms, words_of
 
-Reason = Literal["empty", "constant", "dense", "equivalent"]
+Reason = Literal["empty", "constant", "dense", "swamped", "equivalent"]
 Maker = Callable[[Terms, Place], Expression | Explanation | None]
 
 DENSEST = 0.2
 ALWAYS = 0.99
-SAME = 0.97
-"""Token F1 between a program and a part of it from which the part is taken to say the same."""
+SAME = 0.95
+"""Token F1 with a program from which something shorter says nearly the same: 40 contexts hold two witnesses or so."""
+
+SWAMPED = 5
+"""Positions of lower levels for each that fires: past it, quantiles of activations say nothing of what fires."""
 
 FEWEST = (40, 10, 10)
 """Contexts of evidence, dev and held-out in which a program fires at least."""
 
-TRIES = 60
-"""Draws for one program of a stratum before the stratum is taken to have no more."""
+TRIES, CHOICES = 60, 2
+"""Draws for one program of a stratum before the stratum is taken to have no more; programs to choose one from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A truth to plant, the construct that it was drawn for and its size in clauses."""
+    """A truth to plant, the construct that it was drawn for, its size in clauses, and its decoy if it has one."""
 
     explanation: Explanation
     construct: str
     clauses: int
+    decoy: Decoy | None = None
 
 
-@dataclass
 class Screen:
-    """Says why a program is no good. `batches` are texts of evidence, dev and held-out; equal extents are remembered."""
+    """Says why a program is no good, on texts of evidence, dev and held-out."""
 
-    batches: Sequence[Batch]
-    fewest: Sequence[int] = FEWEST
-    _evaluators: list[Evaluator] = field(init=False)
-    _extents: dict[bytes, Explanation] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._evaluators = [Evaluator(batch) for batch in self.batches]
+    def __init__(self, batches: Sequence[Batch], fewest: Sequence[int] = FEWEST) -> None:
+        self.batches, self.fewest = batches, fewest
+        self._evaluators = [Evaluator(batch) for batch in batches]
+        self._tokens = int(batches[0].lengths.sum())
+        self._strings = [Strings(batches[0].ids), Strings(words_of(batches[0])[1])]
+        self._extents: dict[bytes, Explanation] = {}
 
     def reason(self, explanation: Explanation) -> Reason | None:
         """Why the program is rejected, or None."""
-        held = self._held(explanation)
-        share = held.sum() / max(1, int(self.batches[0].lengths.sum()))
-        if share > DENSEST:
-            return "constant" if share >= ALWAYS else "dense"
+        values = self._evaluators[0].evaluate(explanation)
+        held = values >= PREDICTED
+        firing = int(held.sum())
+        if firing > DENSEST * self._tokens:
+            return "constant" if firing >= ALWAYS * self._tokens else "dense"
         for evaluator, fewest in zip(self._evaluators, self.fewest, strict=True):
             fires = evaluator.evaluate(explanation) >= PREDICTED
             if fires.any(axis=1).sum() < max(1, fewest):
                 return "empty"
-        if self._extents.get(_extent(held), explanation) != explanation:
-            return "equivalent"
-        for part in shorter(explanation):
-            if _f1(self._held(part), held) >= SAME:
-                return "equivalent"
-        return None
+        if int((values > 0).sum()) - firing > SWAMPED * firing:
+            return "swamped"
+        return "equivalent" if self._is_said_shorter(explanation, held) else None
 
     def remember(self, explanation: Explanation) -> None:
         """From now on nothing else may hold at the same places."""
-        self._extents.setdefault(_extent(self._held(explanation)), explanation)
+        self._extents.setdefault(_extent(self.held(explanation)), explanation)
 
-    def _held(self, explanation: Explanation) -> Bool[np.ndarray, "batch ctx"]:
+    def held(self, explanation: Explanation) -> Bool[np.ndarray, "batch ctx"]:
+        """Where it fires in the evidence."""
         held: Bool[np.ndarray, "batch ctx"] = self._evaluators[0].evaluate(explanation) >= PREDICTED
         return held
+
+    def _is_said_shorter(self, explanation: Explanation, held: Bool[np.ndarray, "batch ctx"]) -> bool:
+        if _extent(held) in self._extents:
+            return True
+        if any(_f1(self.held(part), held) >= SAME for part in shorter(explanation)):
+            return True
+        if isinstance(explanation.strong, Tokens | Words | Class | Boundary):
+            return False
+        if any(strings.best_f1(held) >= SAME for strings in self._strings):
+            return True
+        return any(_f1(self._evaluators[0].matches(atom), held) >= SAME for atom in _ATOMS)
+
+
+class Strings:
+    """Which string stands at each position (negative: none), and how often each does."""
+
+    def __init__(self, codes: Int[np.ndarray, "batch ctx"]) -> None:
+        self._codes = codes.reshape(-1)
+        self._counts = np.bincount(self._codes[self._codes >= 0])
+
+    def best_f1(self, held: Bool[np.ndarray, "batch ctx"]) -> float:
+        """The highest token F1 that a single string reaches."""
+        here = self._codes[held.reshape(-1)]
+        hits = np.bincount(here[here >= 0], minlength=len(self._counts))
+        return float((2 * hits / (int(held.sum()) + self._counts).clip(1)).max(initial=0.0))
 
 
 def draw_programs(
@@ -186,30 +219,34 @@ def _parts(expression: Expression) -> Iterator[Expression]:
 
 def _of_size(size: int, wanted: int, terms: Terms, screen: Screen) -> list[Program]:
     """Programs of a size, dealt to its strata in turn; a stratum that has no more leaves its turn to the others."""
-    strata = dict(STRATA[size])
+    strata, decoys_of = dict(STRATA[size]), Decoys(screen.batches[0])
     found: list[Program] = []
     while strata and len(found) < wanted:
         for name in list(strata):
             if len(found) == wanted:
                 break
-            explanation = _draw(strata[name], size, terms, screen)
-            if explanation is None:
+            drawn = list(islice(_draw(strata[name], size, terms, screen), CHOICES if size > 1 else 1))
+            if not drawn:
                 del strata[name]
-            else:
-                screen.remember(explanation)
-                found.append(Program(explanation, name, size))
+                continue
+            decoys = [decoys_of.find(each, screen.held(each)) for each in drawn]
+            explanation, decoy = max(
+                zip(drawn, decoys, strict=True), key=lambda pair: pair[1].share if pair[1] else 0.0
+            )
+            screen.remember(explanation)
+            found.append(Program(explanation, name, size, decoy))
     return found
 
 
-def _draw(make: Maker, size: int, terms: Terms, screen: Screen) -> Explanation | None:
+def _draw(make: Maker, size: int, terms: Terms, screen: Screen) -> Iterator[Explanation]:
+    """Programs that stand, out of a fixed number of tries."""
     for _ in range(TRIES):
         made = make(terms, terms.place())
         if made is None:
             continue
         explanation = made if isinstance(made, Explanation) else Explanation(made)
         if clauses(explanation) == size and screen.reason(explanation) is None:
-            return explanation
-    return None
+            yield explanation
 
 
 def _clause(phrase: Expression | None, *modifiers: Modifier | None) -> Expression | None:
@@ -262,6 +299,8 @@ def _after_clause(terms: Terms, place: Place) -> Expression | None:
 def _class_of(name: ClassName) -> Maker:
     return lambda terms, place: terms.word_class(place, name)
 
+
+_ATOMS: list[Expression] = [*map(Class, get_args(ClassName)), *map(Boundary, get_args(BoundaryName))]
 
 STRATA: dict[int, dict[str, Maker]] = {
     1: {

@@ -67,7 +67,7 @@ class Terms:
         self.batch, self.rng, self._lexicon = batch, rng, lexicon
         self._evaluator = Evaluator(batch)
         self._strings = batch.vocabulary.strings
-        self.words, self._ending = _words_of(batch)
+        self.words, self._ending = words_of(batch)
 
     def place(self) -> Place:
         """A place at random: of any position, or of any token type, so that frequent and rare tokens both come up."""
@@ -142,14 +142,17 @@ class Terms:
         letters = text.strip()
         if not letters.isascii() or not letters.isalpha() or len(letters) < 3:
             return None
-        first, last = letters[0], letters[-1]
+        first, last, middle = letters[0], letters[-1], letters[len(letters) // 2]
         shapes = [
             f"^ ?{first}.*{last}$",
-            f"^ [{first.lower()}{first.upper()}][a-z]*{last}$",
+            f"^ [{first.lower()}{first.upper()}].*{letters[-2:]}$",
             f"^ [a-z]{{{len(letters)}}}$",
-            f"[{last}{first}]{{2}}",
-            f"{letters[1]}[{letters[2]}{last}]",
-            f"^ [A-Z][a-z]*{last}$",
+            f"{middle}{middle}",
+            f"{letters[0:2]}.*{middle}",
+            f"^ [A-Z].*{last}$",
+            "(ing|ed|s)$",
+            "^ [^aeiou]+$",
+            "[aeiou]{3}",
         ]
         shapes = [shape for shape in shapes if re.search(shape, text)]
         return TokensMatching(self.rng.choice(shapes)) if shapes else None
@@ -251,7 +254,8 @@ class Terms:
     def _order(self) -> Int[np.ndarray, " tokens"]:
         """Places of tokens, sorted by token."""
         flat = np.flatnonzero(self.batch.mask.reshape(-1))
-        return flat[np.argsort(self.batch.ids.reshape(-1)[flat], kind="stable")]
+        places: Int[np.ndarray, " tokens"] = flat[np.argsort(self.batch.ids.reshape(-1)[flat], kind="stable")]
+        return places
 
     @cached_property
     def _sorted_ids(self) -> Int[np.ndarray, " tokens"]:
@@ -274,7 +278,8 @@ class Terms:
     def _by_count(self) -> Int[np.ndarray, " words"]:
         """Words by how often they end, the most frequent first."""
         counts = np.bincount(self._ending[self._ending >= 0], minlength=len(self.words))
-        return np.argsort(-counts, kind="stable")
+        ranked: Int[np.ndarray, " words"] = np.argsort(-counts, kind="stable")
+        return ranked
 
 
 _ANY = {
@@ -288,12 +293,13 @@ _BROAD = {
 _NARROW = {"tokens": 1.0, "words_at": 3.0, "words of a list": 0.5, "like": 0.5, "forms": 0.3}
 
 
-def _words_of(batch: Batch) -> tuple[tuple[str, ...], Int[np.ndarray, "batch ctx"]]:
+def words_of(batch: Batch) -> tuple[tuple[str, ...], Int[np.ndarray, "batch ctx"]]:
     """The words of a batch, and which of them ends at each position (of several the last; -1 for none)."""
     strings = batch.vocabulary.strings
     found: dict[str, None] = {}
     for row, length in zip(batch.ids.tolist(), batch.lengths.tolist(), strict=True):
-        text = "".join([strings[token] for token in row[:length]])
+        raw = "".join([strings[token] for token in row[:length]])
+        text = raw.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # bytes that make characters
         for start, stop in word_spans(text):
             found.setdefault(fold(text[start:stop].replace("\u2019", "'")))
     words = tuple(found)
