@@ -119,7 +119,7 @@ def _each(
         except ExplanationError as error:
             failures += 1
             if as_json:
-                terminal.print_line({**_source(one), "valid": False, "error": _as_json(error)})
+                terminal.print_line({**_source(one), "valid": False, "error": error_as_json(error)})
             else:
                 where = f" ({one.file}, line {one.line})" if one.file else ""
                 label = f"explanation {number}{where}: " if one.file or len(given) > 1 else ""
@@ -146,7 +146,8 @@ def _source(one: Given) -> dict[str, object]:
     return {"text": text} | ({"file": one.file, "line": one.line} if one.file else {})
 
 
-def _as_json(error: ExplanationError) -> dict[str, object]:
+def error_as_json(error: ExplanationError) -> dict[str, object]:
+    """What is wrong with a text, field by field."""
     return {
         "reason": error.reason,
         "line": error.line,

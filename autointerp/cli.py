@@ -96,6 +96,29 @@ def format_(
 
 
 @app.command()
+def compare(
+    one: Annotated[str, typer.Argument(metavar="A", help="an explanation in the language")],
+    other: Annotated[str, typer.Argument(metavar="B", help="another one")],
+    corpus: Corpus = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="DIR", help="folder with the tokenizer.json that cuts the corpus")
+    ] = None,
+    tokens: Annotated[int, typer.Option("--tokens", metavar="N", min=1, help="tokens of the sample")] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """Say whether two explanations predict the same: by proof, and on a sample, with texts that tell them apart.
+
+    With no corpus named, on the embedded one; a corpus without a model is cut in words and punctuation. Exit codes: 0
+    where no text was found on which they differ, 1 where one was, 2 where one is no explanation.
+    """
+    from autointerp.comparing import compare_texts
+
+    code = compare_texts((one, other), corpus, model, tokens, as_json=as_json)
+    if code:
+        sys.exit(code)
+
+
+@app.command()
 def predict(text: Text, records: Records, as_json: Json = False) -> None:
     """Run an explanation on records: what it predicts at every token, no model needed."""
     from autointerp.records_run import predict_records

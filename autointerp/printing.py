@@ -117,7 +117,7 @@ def print_prediction(feature: str, number: int, example: Example, predicted: Seq
     text = Text(f"{feature} {number}  ", style="dim")
     for token, value in zip(example.context.tokens, predicted, strict=True):
         style = "reverse not dim" if value >= PREDICTED else "underline not dim" if value > 0 else "not dim"
-        text.append(_shown(token), style=style)
+        text.append(shown(token), style=style)
     out.print(text)
 
 
@@ -143,12 +143,13 @@ def _counterexample(one: Counterexample) -> Text:
 def _example(label: str, example: Example, position: int) -> Text:
     text = Text(f"  {label} {example.activations[position]:8.3f}  ", style="not bold")
     for number, token in enumerate(example.context.tokens):
-        text.append(_shown(token), style="reverse not bold" if number == position else "not bold")
+        text.append(shown(token), style="reverse not bold" if number == position else "not bold")
     text.append("\n")
     return text
 
 
-def _shown(token: str) -> str:
+def shown(token: str) -> str:
+    """The text of a token as it is printed: on one line, bytes that are no character as U+FFFD."""
     return token.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\n", "↵")
 
 
