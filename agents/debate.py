@@ -1,4 +1,4 @@
-"""A debate: everybody proposes alone, equal explanations merge, and the judge sees what is left in every order."""
+"""A debate: everybody proposes alone, what says the same merges, and the judge sees what is left in every order."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from dsl.nodes import Explanation
 from dsl.parse import parse
 from dsl.records import Evidence
 from dsl.render import render
+from dsl.subsumption import equivalent
 
 DevScore = Callable[[Explanation], float]
 
@@ -194,16 +195,27 @@ def _propose(
 
 
 def _sides(cases: dict[int, Argument], debaters: Sequence[Debater], dev_score: DevScore, seed: str) -> tuple[Side, ...]:
-    """Equal explanations merge; labels are drawn without regard to who sits where."""
-    seats: dict[Explanation, list[int]] = {}
+    """Explanations that provably predict the same merge; labels are drawn without regard to who sits where."""
+    seats: list[list[int]] = []
     for seat, case in cases.items():
-        seats.setdefault(case.explanation, []).append(seat)
+        same = (taken for taken in seats if equivalent(cases[taken[0]].explanation, case.explanation))
+        merged = next(same, None)
+        if merged is None:
+            seats.append([seat])
+        else:
+            merged.append(seat)
     labels = list(itertools.islice(_labels(), len(seats)))
     random.Random(f"{seed} labels").shuffle(labels)
-    return tuple(
-        Side(cases[taken[0]], label, tuple(taken), tuple(debaters[seat].name for seat in taken), dev_score(explanation))
-        for (explanation, taken), label in zip(seats.items(), labels, strict=True)
-    )
+    return tuple(_side(taken, label, cases, debaters, dev_score) for taken, label in zip(seats, labels, strict=True))
+
+
+def _side(
+    taken: list[int], label: str, cases: dict[int, Argument], debaters: Sequence[Debater], dev_score: DevScore
+) -> Side:
+    """Of explanations that say the same the shortest stands for all; of equally short ones the first."""
+    argument = cases[min(taken, key=lambda seat: bits(cases[seat].explanation))]
+    names = tuple(debaters[seat].name for seat in taken)
+    return Side(argument, label, tuple(taken), names, dev_score(argument.explanation))
 
 
 def _labels() -> Iterator[str]:

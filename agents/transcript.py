@@ -77,7 +77,7 @@ class Forfeit:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One explanation on trial. `seats` are the debaters that proposed it; the argument is the first one's."""
+    """One explanation on trial. `seats` are the debaters that proposed it; the argument is that of the shortest."""
 
     argument: Argument
     label: str

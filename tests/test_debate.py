@@ -121,6 +121,13 @@ class TestOutcomes:
         assert transcript.sides[0].debaters == ("text 0", "text 2")
         assert len(transcript.votes) == 2
 
+    def test_explanations_that_say_the_same_in_other_words_merge_and_the_shortest_stands(self) -> None:
+        longer = f'{PIZZA} or the token " pizza" and names'
+        transcript = held(longer, PIZZA)
+        assert transcript.verdict == Consensus(0)
+        assert transcript.sides[0].seats == (0, 1)
+        assert transcript.sides[0].argument.canonical == PIZZA
+
     def test_identical_proposals_are_a_consensus_and_nothing_is_judged(self) -> None:
         judge = Answers(Ballot("A", {"A": 1.0}))
         transcript = held(PIZZA, PIZZA, PIZZA, judge=judge)
