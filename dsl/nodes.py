@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from typing import Literal, TypeVar, get_args
 
 import re2
@@ -444,6 +445,7 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return ()
 
 
+@lru_cache(maxsize=50_000)  # the same parts come up in every mutant, rewrite and candidate of an explanation
 def sort_key(node: object) -> tuple[object, ...]:
     """A total order on nodes: by construct, then by content. Sort keys of any two nodes compare."""
     if is_dataclass(node):
