@@ -30,7 +30,7 @@ def our_explanations(draw: st.DrawFn) -> Explanation:
 
 
 @given(our_expressions(), st.lists(contexts, max_size=4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_arrays_agree_with_the_reference(expression: Expression, some: list[Context]) -> None:
     held = matches(expression, Batch.of(some))
     for row, context in enumerate(some):
@@ -40,7 +40,7 @@ def test_the_arrays_agree_with_the_reference(expression: Expression, some: list[
 
 
 @given(our_explanations(), contexts)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_levels_agree_with_the_reference(explanation: Explanation, context: Context) -> None:
     predicted = evaluate(explanation, Batch.of([context]))
     assert predicted.dtype == np.float32
@@ -48,7 +48,7 @@ def test_levels_agree_with_the_reference(explanation: Explanation, context: Cont
 
 
 @given(our_explanations(), contexts, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_meaning_is_causal(explanation: Explanation, context: Context, data: st.DataObject) -> None:
     t = data.draw(st.integers(0, len(context.tokens)))
     whole = evaluate(explanation, Batch.of([context]))
@@ -57,7 +57,7 @@ def test_meaning_is_causal(explanation: Explanation, context: Context, data: st.
 
 
 @given(our_explanations(), st.lists(contexts, max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_batch_equals_its_contexts_one_at_a_time(explanation: Explanation, some: list[Context]) -> None:
     together = evaluate(explanation, Batch.of(some))
     for row, context in enumerate(some):
@@ -67,7 +67,7 @@ def test_a_batch_equals_its_contexts_one_at_a_time(explanation: Explanation, som
 
 
 @given(our_expressions(), st.lists(contexts, min_size=2, max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_shared_vocabulary_remembers_nothing_that_changes_an_answer(
     expression: Expression, some: list[Context]
 ) -> None:

@@ -46,8 +46,8 @@ def check(pairs: int, number: int) -> None:
     seed(number)(limits(given_pairs(agrees)))()
 
 
-def test_hundreds_of_pairs_agree_with_the_reference() -> None:
-    check(200, 0)
+def test_some_pairs_agree_with_the_reference() -> None:
+    check(150, 0)
 
 
 @pytest.mark.slow
