@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from typing import get_args
 
+from dsl.corrections import QUOTES
 from dsl.errors import ExplanationError
-from dsl.nodes import MAX_DISTANCE
-from dsl.repair import QUOTES, ReadError, closest_keyword, nearest
+from dsl.nodes import MAX_DISTANCE, ClassName
+from dsl.repair import ReadError, closest_keyword, nearest
 from dsl.source import Source
 
 _WIDTH = 100
@@ -54,6 +56,9 @@ def _reason(text: str, failure: ReadError, failure_of: Callable[[str], ReadError
         return f"the distance runs from 1 to {MAX_DISTANCE}"
     if unread.startswith(")"):
         return "a closing parenthesis without an opening one"
+    marked = f"{text[: failure.offset]}\0{unread}"
+    if habit := next((said for pattern, said in _HABITS if re.search(pattern, marked)), None):
+        return habit
     if unread.startswith(" except "):
         return "a second `except`; group the first with parentheses, or join what it removes with `or`"
     keyword = closest_keyword(text, failure, failure_of)
@@ -61,7 +66,28 @@ def _reason(text: str, failure: ReadError, failure_of: Callable[[str], ReadError
     if keyword is not None:
         typed, meant = keyword
         return f'"{typed.strip(" ;")}" is no part of the language; did you mean "{meant.strip(" ;")}"?'
+    plural = re.match(r" ?([a-z]+s)\b", unread)
+    if plural is not None and "CLASS" in failure.expected and plural[1] not in ("tokens", "words", "promotes"):
+        return f'"{plural[1]}" is no class; there are {", ".join(get_args(ClassName))}'
     return f"{found} does not fit here"
+
+
+_HABITS = (
+    (r"^\0`", "an explanation stands alone, without Markdown around it"),
+    (r'^\0"activates ', "an explanation stands without quotes around it"),
+    (r"^\0.*[:.] ?activates ", "an explanation begins with `activates`, and nothing stands before it"),
+    (
+        r"\0 ?,? ?(?:is |when )?(?:immediately |directly |right )?(?:followed by|before|preceding) ",
+        "explanations look back only: say of the later one that it is `right after` the earlier",
+    ),
+    (r"(?:after|context of) \0not ", "a condition takes one phrase: put `not ...` into parentheses"),
+    (r"\0; (?:strongly|moderately|weakly|faintly) on", "levels go from strongly over moderately and weakly to faintly"),
+    (r"\0,? ?(?:and )?(?:strongly|moderately|weakly|faintly) on ", "levels are set apart by semicolons"),
+    (r"\0,? ?(?:and )?promotes ", "what the feature promotes stands behind a semicolon"),
+    (r'[^"]\0, ', "parts are joined with `or` or `and`: commas stand in lists of strings"),
+    (r"\0(?:[.!] [A-Za-z]| \([^\"]*\)$| because | since )", "an explanation says nothing but the explanation itself"),
+)
+"""What people and models often do, the place of failure marked by a null, and what is said about it."""
 
 
 def _bad_string(unread: str) -> str:
@@ -139,6 +165,10 @@ def _in_words(expected: frozenset[str]) -> tuple[str, ...]:
     if rest >= _GROUPS[1][0]:
         words.extend(_GROUPS[1][1])
         rest = {item for item in rest if not item.startswith((" in", " right", " within"))}
+    after_semicolon = sorted(item.strip("; ") for item in rest if item.startswith(";"))
+    if after_semicolon:
+        words.append(f"a semicolon and {' or '.join(after_semicolon)}")
+        rest = {item for item in rest if not item.startswith(";")}
     named = sorted(rest - {"$END"}, key=lambda item: (item not in _LITERALS, item))
     words.extend(_LITERALS.get(item) or _keyword(item) for item in named)
     return (*words, _LITERALS["$END"]) if "$END" in rest else tuple(words)

@@ -233,7 +233,7 @@ MISTAKES = [
     ("activates on digits except names except pronouns", 34, "second", "activates on digits except names or pronouns"),
     ("activates on capitalized words", 14, "capitalised words", "activates on capitalised words"),
     ('activates on tokens beginning with "x"', 14, "tokens starting with", 'activates on tokens starting with "x"'),
-    ('activates on digits and promotes "x"', 25, "does not fit", 'activates on digits; promotes "x"'),
+    ('activates on digits and promotes "x"', 25, "behind a semicolon", 'activates on digits; promotes "x"'),
     ("activates on THE FIRST TOKEN", 14, "the first token", "activates on the first token"),
     (
         "activates on\n  names\n  in the contex of digits",
