@@ -19,8 +19,10 @@ def positions(first: int, last: int, batch: Batch) -> Bool[np.ndarray, "batch ct
 def repeated(batch: Batch) -> Bool[np.ndarray, "batch ctx"]:
     """True where a token of the same text stands earlier in the row."""
     ids = _same_ids(batch)
-    # The padding gets texts of its own at the end of each row; a stable sort keeps repeats in reading order.
-    order = np.argsort(ids, axis=1, kind="stable")
+    # The padding comes last in each row, so it repeats but is not repeated; a stable sort keeps repeats in reading
+    # order, and is a radix sort for numbers of 16 bits.
+    narrow = ids.astype(np.uint16) if len(batch.vocabulary) <= 2**16 else ids
+    order = np.argsort(narrow, axis=1, kind="stable")
     ordered = np.take_along_axis(ids, order, axis=1)
     again = np.zeros(ids.shape, dtype=np.bool_)
     again[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
