@@ -46,6 +46,9 @@ def _reason(text: str, failure: ReadError, failure_of: Callable[[str], ReadError
         return "an empty string"
     if literal and unread.startswith('"'):
         return _bad_string(unread)
+    marked = f"{text[: failure.offset]}\0{unread}"
+    if habit := next((said for pattern, said in _HABITS if re.search(pattern, marked)), None):
+        return habit
     if unread.lstrip()[0] in QUOTES:
         return "strings stand in straight double quotes; did you mean those?"
     if unread.lstrip().startswith('"') and not literal:
@@ -56,9 +59,6 @@ def _reason(text: str, failure: ReadError, failure_of: Callable[[str], ReadError
         return f"the distance runs from 1 to {MAX_DISTANCE}"
     if unread.startswith(")"):
         return "a closing parenthesis without an opening one"
-    marked = f"{text[: failure.offset]}\0{unread}"
-    if habit := next((said for pattern, said in _HABITS if re.search(pattern, marked)), None):
-        return habit
     if unread.startswith(" except "):
         return "a second `except`; group the first with parentheses, or join what it removes with `or`"
     keyword = closest_keyword(text, failure, failure_of)

@@ -91,6 +91,7 @@ _IDIOMS = tuple(
         (0.6, r" [-\u2013\u2014:] .*$", ""),
         # order in time
         (0.1, rf"({_PHRASE}),? (?:when )?(?:is )?(?:immediately |directly )?followed by ", r"\1 followed by "),
+        (0.1, rf'(the (word|token) "[^"]*"),? {_EARLIER} ("[^"]*")', r"the \2 \3 right after \1"),
         (0.1, rf"({_PHRASE}),? {_EARLIER} ({_PHRASE})", r"\2 right after \1"),
         (
             0.1,
