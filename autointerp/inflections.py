@@ -44,6 +44,7 @@ _STUMPS = _set("""
     ai ain aren ca couldn daren didn doesn don gon hadn hasn isn ll mightn mustn needn oughtn re sha shan shouldn ve wan
     wasn weren wo wouldn
 """)
+_NOUN = ("ity", "ment", "ness", "ship", "sion", "tion")
 _NEVER_PLURAL = ("able", "ful", "ible", "ical", "ish", "less", "ly", "ous")
 
 _PARADIGMS = (
@@ -65,6 +66,20 @@ _CORRECTED = {
     "worse": "bad", "worst": "bad",
 }  # fmt: skip
 """Words that the table lists under another word than the one that readers take them for."""
+
+
+_PASTS = """
+    begin:began bite:bit blow:blew break:broke bring:brought build:built buy:bought catch:caught choose:chose come:came
+    deal:dealt dig:dug draw:drew drink:drank drive:drove eat:ate fall:fell feed:fed feel:felt fight:fought find:found
+    fly:flew forget:forgot forgive:forgave freeze:froze get:got give:gave go:went grow:grew hang:hung hear:heard
+    hide:hid hold:held keep:kept know:knew lead:led lean:leant leave:left lend:lent lose:lost make:made mean:meant
+    meet:met pay:paid ride:rode ring:rang rise:rose run:ran say:said see:saw seek:sought sell:sold send:sent shake:shook
+    shine:shone shoot:shot show:showed sing:sang sink:sank sit:sat sleep:slept slide:slid speak:spoke spend:spent
+    spin:spun stand:stood steal:stole stick:stuck strike:struck stride:strode sweep:swept swim:swam swing:swung
+    take:took teach:taught tear:tore tell:told think:thought throw:threw understand:understood wake:woke wear:wore
+    weep:wept win:won write:wrote
+"""
+_IRREGULAR_PAST = {lemma: past for lemma, _, past in (pair.partition(":") for pair in _PASTS.split())}
 
 
 class Inflections:
@@ -97,6 +112,43 @@ class Inflections:
     def is_listed(self, word: str) -> bool:
         """Whether the table has it in lower case: names it has not, or not so."""
         return word in self._table and self._table[word] == self._listed(word)
+
+    def is_known(self, word: str) -> bool:
+        """Whether it is in use, or a form that the table lists."""
+        return word in self._rank or word in self._table
+
+    def inflected_as(self, model: str, word: str) -> str:
+        """The form of `word` that `model` is of its own word: of "walk" like "ran" "walked"; where none, `word`."""
+        lemma, of_model = self.lemma(word), self.lemma(model)
+        if model == of_model:
+            return lemma
+        if model == _IRREGULAR_PAST.get(of_model) or model.endswith("ed"):
+            if lemma in _IRREGULAR_PAST:
+                return _IRREGULAR_PAST[lemma]
+            ending = "ed"
+        else:
+            ending = next((each for each in ("ing", "s") if model.endswith(each)), "")
+        forms = (form for form in self.forms(lemma) if ending and form != lemma and form.endswith(ending))
+        return next(forms, word)
+
+    def parts(self, lemma: str) -> tuple[str, ...]:
+        """The parts of speech ("noun", "verb", "adj", "adv") that its forms in use and its ending tell of, main first.
+
+        >>> Inflections(["eat", "eats", "eating", "meal", "meals"]).parts("meal")
+        ('noun',)
+        """
+        if lemma.endswith("ly"):
+            return ("adv",)
+        known = [form for form in self._by_lemma.get(lemma, []) if form != lemma]
+        if any(form.endswith(("er", "est")) for form in known):
+            return ("adj",)
+        plural = min((self.rank(form) for form in known if form.endswith("s")), default=_MANY)
+        verbal = min((self.rank(form) for form in known if form.endswith(("ing", "ed"))), default=_MANY)
+        if verbal < plural:
+            return ("verb",) if plural == _MANY else ("verb", "noun")
+        if plural < _MANY:
+            return ("noun",) if verbal == _MANY else ("noun", "verb")
+        return ("noun",) if lemma.endswith(_NOUN) else ("adj",) if self._is_adjective(lemma) else ()
 
     def forms(self, word: str) -> tuple[str, ...]:
         """The word, its lemma, and the inflections of that, the most frequent first."""
