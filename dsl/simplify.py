@@ -53,6 +53,9 @@ from dsl.products import (
 MOST_PASSES = 50
 """Passes after which the shortest form met so far stands; few explanations take more than three."""
 
+MANY = 32
+"""Parts of a sum or product up to which each is looked into in the light of the others; of more, only as a whole."""
+
 ROUNDING = 1e-6
 """Bits by which two lengths may differ and still be the same, since sums of floats depend on their order."""
 
@@ -202,19 +205,21 @@ class _Simplifier:
         return Product.made(holds, fails)
 
     def _part_given(self, part: Node, holds: Sequence[Node], fails: Sequence[Expression]) -> Node:
-        if not isinstance(part, Modifier):
-            return self.given(part, holds, fails)
-        return self._decided(part, holds, fails) or part
+        many = len(holds) + len(fails) > MANY and not isinstance(part, Tokens | Words)
+        if many or isinstance(part, Modifier):
+            return self._decided(part, holds, fails) or part
+        return self.given(part, holds, fails)
 
     def _sum(self, expression: Expression) -> list[Expression]:
         operands = merged_lists(operands_of(expression))
         for operand in _longest_first(operands):
             if operand in operands:
                 operands.remove(operand)
-                kept = self.given(operand, (), operands)
+                kept = self._part_given(operand, (), operands)
                 if kept == ANYWHERE:
                     return [ANYWHERE]
                 if kept != NOWHERE:
+                    assert not isinstance(kept, Modifier)
                     operands.append(kept)
         operands = merged_lists(operands)
         return [*spellings_of_sum(factored(operands)), *spellings_of_sum(operands)]
