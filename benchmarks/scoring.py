@@ -31,7 +31,8 @@ def main() -> None:
     graded = held_out.activations.astype(np.float64) + np.random.default_rng(1).random(held_out.activations.shape)
 
     print(
-        f"{options.documents * options.tokens:,} positions, {options.documents:,} documents, 500 resamples; best of 5"
+        f"{options.documents * options.tokens:,} positions, {options.documents:,} documents, 500 resamples, seed 0; "
+        f"best of {options.repeats}"
     )
     _report("explanation, five scores", options.repeats, lambda: score_explanation(explanation, held_out, seed=0))
     _report("token lookup, five scores", options.repeats, lambda: lookup.score(held_out, seed=0))
