@@ -24,11 +24,11 @@ LEAST_LIFT = 2.0
 POSITIONS = 1000
 """Firing positions looked at."""
 
-_PLACES = (0, 1, 2)
+_PLACES = (1, 2)
 
 
 class Decoy(NamedTuple):
-    """A token that stands `back` tokens before firing positions (0: there; -1: in the context) at a share of them."""
+    """A token that stands `back` tokens before firing positions (-1: in their context), at a share of them."""
 
     token: str
     back: int

@@ -219,7 +219,9 @@ def _parts(expression: Expression) -> Iterator[Expression]:
 
 def _of_size(size: int, wanted: int, terms: Terms, screen: Screen) -> list[Program]:
     """Programs of a size, dealt to its strata in turn; a stratum that has no more leaves its turn to the others."""
-    strata, decoys_of = dict(STRATA[size]), Decoys(screen.batches[0])
+    names = list(STRATA[size])
+    terms.rng.shuffle(names)  # so that a small suite is no choice of the first strata
+    strata, decoys_of = {name: STRATA[size][name] for name in names}, Decoys(screen.batches[0])
     found: list[Program] = []
     while strata and len(found) < wanted:
         for name in list(strata):

@@ -52,6 +52,9 @@ DISTANCES = (2, 3, 4, 6, 10, 16)
 LAST_POSITIONS = (1, 2, 3, 4, 6, 8, 12, 16)
 LONGEST_LIST = 4
 
+LEAST_OFTEN = 5
+"""Whole occurrences of a word that a lexicon is asked about: pieces of words have no fields."""
+
 
 class Place(NamedTuple):
     """A position of a batch."""
@@ -67,7 +70,7 @@ class Terms:
         self.batch, self.rng, self._lexicon = batch, rng, lexicon
         self._evaluator = Evaluator(batch)
         self._strings = batch.vocabulary.strings
-        self.words, self._ending = words_of(batch)
+        self.words, self._ending, self._often = words_of(batch)
 
     def place(self) -> Place:
         """A place at random: of any position, or of any token type, so that frequent and rare tokens both come up."""
@@ -110,12 +113,12 @@ class Terms:
         return Phrase(tuple(last)) if ended[-1] >= 0 and len(last) == length else None
 
     def forms(self, place: Place) -> Expression | None:
-        word = self._word(place)
+        word = self._head(place)
         forms = self._lexicon.forms(word) if word and self._lexicon else ()
         return FormsOf(word, forms) if len(forms) > 1 else None
 
     def like(self, place: Place) -> Expression | None:
-        word = self._word(place)
+        word = self._head(place)
         like = self._lexicon.like(word) if word and len(word) > 2 and self._lexicon else ()
         return WordsLike(word, like) if len(like) > 1 else None
 
@@ -210,7 +213,7 @@ class Terms:
     def about(self, place: Place) -> Modifier | None:
         """`in text about` a word of the text before, as the lexicon expands it."""
         before = self._before(place, self.rng.randint(1, CONTEXT_WINDOW))
-        word = before and self._word(before)
+        word = before and self._head(before)
         words = self._lexicon.about(word) if word and len(word) > 3 and self._lexicon else ()
         return About(word, words) if word and len(words) > 2 else None
 
@@ -232,9 +235,10 @@ class Terms:
     def _id(self, place: Place) -> int:
         return int(self.batch.ids[place])
 
-    def _word(self, place: Place) -> str:
+    def _head(self, place: Place) -> str:
+        """The word that ends here, where it is one that a lexicon may be asked about; else an empty string."""
         number = int(self._ending[place])
-        return self.words[number] if number >= 0 else ""
+        return self.words[number] if number >= 0 and self._often[number] >= LEAST_OFTEN else ""
 
     def _before(self, place: Place, back: int) -> Place | None:
         return Place(place.row, place.column - back) if place.column >= back else None
@@ -254,12 +258,12 @@ class Terms:
     def _order(self) -> Int[np.ndarray, " tokens"]:
         """Places of tokens, sorted by token."""
         flat = np.flatnonzero(self.batch.mask.reshape(-1))
-        places: Int[np.ndarray, " tokens"] = flat[np.argsort(self.batch.ids.reshape(-1)[flat], kind="stable")]
-        return places
+        return np.take(flat, np.argsort(self.batch.ids.reshape(-1)[flat], kind="stable"))
 
     @cached_property
     def _sorted_ids(self) -> Int[np.ndarray, " tokens"]:
-        return self.batch.ids.reshape(-1)[self._order]
+        sorted_ids: Int[np.ndarray, " tokens"] = self.batch.ids.reshape(-1)[self._order]
+        return sorted_ids
 
     @cached_property
     def _types(self) -> list[int]:
@@ -278,8 +282,7 @@ class Terms:
     def _by_count(self) -> Int[np.ndarray, " words"]:
         """Words by how often they end, the most frequent first."""
         counts = np.bincount(self._ending[self._ending >= 0], minlength=len(self.words))
-        ranked: Int[np.ndarray, " words"] = np.argsort(-counts, kind="stable")
-        return ranked
+        return np.argsort(-counts, kind="stable").astype(np.int64, copy=False)
 
 
 _ANY = {
@@ -293,17 +296,23 @@ _BROAD = {
 _NARROW = {"tokens": 1.0, "words_at": 3.0, "words of a list": 0.5, "like": 0.5, "forms": 0.3}
 
 
-def words_of(batch: Batch) -> tuple[tuple[str, ...], Int[np.ndarray, "batch ctx"]]:
-    """The words of a batch, and which of them ends at each position (of several the last; -1 for none)."""
+def words_of(
+    batch: Batch,
+) -> tuple[tuple[str, ...], Int[np.ndarray, "batch ctx"], Int[np.ndarray, " words"]]:
+    """The words of a batch, which of them ends at each position (of several the last; -1 for none), and their counts.
+
+    A word may end where a longer one goes on; only whole words are counted.
+    """
     strings = batch.vocabulary.strings
-    found: dict[str, None] = {}
+    counts: dict[str, int] = {}
     for row, length in zip(batch.ids.tolist(), batch.lengths.tolist(), strict=True):
         raw = "".join([strings[token] for token in row[:length]])
         text = raw.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # bytes that make characters
         for start, stop in word_spans(text):
-            found.setdefault(fold(text[start:stop].replace("\u2019", "'")))
-    words = tuple(found)
+            word = fold(text[start:stop].replace("\u2019", "'"))
+            counts[word] = counts.get(word, 0) + 1
+    words = tuple(counts)
     ends = word_view(batch).find(words)
     ending = np.full(batch.ids.size, -1, dtype=np.int64)
     ending[ends.positions] = ends.which
-    return words, ending.reshape(batch.ids.shape)
+    return words, ending.reshape(batch.ids.shape), np.array(list(counts.values()), dtype=np.int64)
