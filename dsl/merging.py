@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from dsl.complexity import bits
-from dsl.nodes import Expression, Modifier, Node, Positions, RightAfter, Tokens, Within, Words, sort_key
-from dsl.products import Product, any_of, spelt
+from dsl.nodes import Expression, Modifier, Node, Or, Positions, RightAfter, Tokens, Within, Words, sort_key
+from dsl.products import Product, all_of, any_of, spelt
 
 
 def merged_lists(operands: Iterable[Expression]) -> list[Expression]:
@@ -47,6 +48,7 @@ def _joined(ranges: Iterable[Positions]) -> list[Positions]:
     return joined
 
 
+T = TypeVar("T")
 Part = tuple[bool, Node]
 """A factor of an operand: something that must hold (True) or must not (False)."""
 
@@ -74,13 +76,48 @@ def factored(operands: Sequence[Expression]) -> list[Expression]:
         return list(operands)
     factors = [_factors(operand) for operand in operands]
     lengths = list(map(bits, operands))
-    mergers = [*_windows_joined(factors, lengths), *_shared_taken_out(factors, lengths)]
+    return _best(operands, [*_windows_joined(factors, lengths), *_shared_taken_out(factors, lengths)])
+
+
+def unions_joined(operands: Sequence[Expression]) -> list[Expression]:
+    """Operands of a conjunction: (P or Q) and (P or R) is P or (Q and R).
+
+    >>> from dsl.nodes import Class
+    >>> digits, names, articles = Class("digits"), Class("names"), Class("articles")
+    >>> unions_joined([Or((digits, names)), Or((articles, digits))]) == [any_of((digits, all_of((articles, names))))]
+    True
+    """
+    sets = [frozenset(operand.operands) if isinstance(operand, Or) else frozenset() for operand in operands]
+    lengths = list(map(bits, operands))
+    mergers = []
+    for numbers in _sharing(sets):
+        shared = frozenset.intersection(*(sets[number] for number in numbers))
+        rests = [any_of(_sorted(sets[number] - shared)) for number in numbers]
+        mergers.append(_merger(numbers, any_of((*_sorted(shared), all_of(rests))), lengths))
+    return _best(operands, mergers)
+
+
+def _best(operands: Sequence[Expression], mergers: Iterable[_Merger]) -> list[Expression]:
+    """The operands, some drawn together: what saves most first, each operand once."""
     left, drawn = set(range(len(operands))), []
     for merger in sorted(mergers, key=lambda merger: (-round(merger.saved, 6), merger.numbers)):
         if merger.saved > 0 and left.issuperset(merger.numbers):
             left.difference_update(merger.numbers)
             drawn.append(merger.result)
     return [*drawn, *(operands[number] for number in sorted(left))]
+
+
+def _sharing(sets: Sequence[frozenset[T]]) -> list[tuple[int, ...]]:
+    """Of each thing that is in several sets, in which."""
+    having: dict[T, list[int]] = {}
+    for number, things in enumerate(sets):
+        for thing in _sorted(things):
+            having.setdefault(thing, []).append(number)
+    return sorted({tuple(found) for found in having.values() if len(found) > 1})
+
+
+def _sorted(things: Iterable[T]) -> list[T]:
+    return sorted(things, key=sort_key)
 
 
 def _factors(operand: Expression) -> frozenset[Part]:
@@ -90,12 +127,8 @@ def _factors(operand: Expression) -> frozenset[Part]:
 
 def _shared_taken_out(factors: Sequence[frozenset[Part]], lengths: Sequence[float]) -> list[_Merger]:
     """P and Q or P and R: P and (Q or R)."""
-    having: dict[Part, list[int]] = {}
-    for number, parts in enumerate(factors):
-        for part in sorted(parts, key=sort_key):
-            having.setdefault(part, []).append(number)
     mergers = []
-    for numbers in sorted({tuple(found) for found in having.values() if len(found) > 1}):
+    for numbers in _sharing(factors):
         shared = frozenset.intersection(*(factors[number] for number in numbers))
         rests = [_spelt(factors[number] - shared) for number in numbers]
         result = _spelt(shared | {(True, any_of(rests))})
@@ -107,7 +140,7 @@ def _windows_joined(factors: Sequence[frozenset[Part]], lengths: Sequence[float]
     """P right after Q or P right after R: P right after (Q or R)."""
     alike: dict[tuple[frozenset[Part], int], list[tuple[int, RightAfter | Within]]] = {}
     for number, parts in enumerate(factors):
-        for part in sorted(parts, key=sort_key):
+        for part in _sorted(parts):
             window = part[1]
             if part[0] and isinstance(window, RightAfter | Within):
                 distance = 1 if isinstance(window, RightAfter) else window.distance

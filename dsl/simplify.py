@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dsl.atomic import LISTED, word_set
 from dsl.complexity import bits
 from dsl.implication import NOWHERE, Prover, singles
-from dsl.merging import factored, merged_lists
+from dsl.merging import factored, merged_lists, unions_joined
 from dsl.nodes import (
     MAX_DEPTH,
     And,
@@ -181,7 +181,8 @@ class _Simplifier:
         fails = self.expression(union(*product.fails)) if product.fails else None
         if isinstance(fails, Not) and fails != NOWHERE:
             product, fails = Product.made((*product.holds, *Product.of(fails.operand).holds), ()), None
-        return list(spellings(product, fails))
+        joined = Product.made((*unions_joined(product.phrases), *product.modifiers), product.fails)
+        return [form for each in dict.fromkeys((joined, product)) for form in spellings(each, fails)]
 
     def _reduced(self, product: Product) -> Product | None:
         """Each part in the light of the others, the longest first; None where the product holds nowhere."""

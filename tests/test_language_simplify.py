@@ -143,6 +143,7 @@ def test_what_is_certain_of_a_token_holds_wherever_it_stands(atom: Expression, t
             'digits right after the tokens "a", "b"',
         ),
         ("digits and names or digits and pronouns", "digits and (names or pronouns)"),
+        ("(digits or names) and (names or pronouns)", "digits and pronouns or names"),
         ("(digits or names) except names", "digits except names"),
         ("digits except (digits and names)", "digits except names"),
         ("digits or (names except digits)", "digits or names"),
