@@ -6,10 +6,13 @@ its bytes cut into tokens anywhere.
 
 from __future__ import annotations
 
+import random
+import re
 from itertools import pairwise
 
 from hypothesis import strategies as st
 
+from dsl.nodes import is_word
 from dsl.records import Context
 
 PIECES = (
@@ -60,3 +63,24 @@ starts = st.none() | st.just(0) | st.integers(0, 9) | st.integers(0, 1_000_000)
 def messy_contexts(draw: st.DrawFn) -> Context:
     """A context of any of these kinds, its start known or not."""
     return Context(draw(usual | odd | few_kinds | long | cut_text()), start=draw(starts))
+
+
+def themes(count: int) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """A few pieces each, and the words that they make up: texts and explanations of one theme speak of the same."""
+    rng, found = random.Random(0), []
+    for _ in range(count):
+        pieces = tuple(rng.sample(PIECES, 5) + rng.sample(ODD_PIECES[1:], 3))
+        texts = [*pieces, *(a + b for a in pieces for b in pieces)]
+        words = {re.sub("\u2019", "'", word).casefold() for text in texts for word in _WORD.findall(text)}
+        found.append((pieces, tuple(sorted(word for word in words if is_word(word)))))
+    return found
+
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+
+@st.composite
+def themed_contexts(draw: st.DrawFn, pieces: tuple[str, ...]) -> Context:
+    """A text of at least three of the pieces, now and then with an empty token."""
+    tokens = draw(st.lists(st.sampled_from(pieces) | st.sampled_from((*pieces, "")), min_size=3, max_size=24))
+    return Context(tuple(tokens), start=draw(starts))

@@ -7,7 +7,7 @@ import pytest
 import reference
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from messy import ODD_PIECES, PIECES, WORDS, messy_contexts
+from messy import ODD_PIECES, PIECES, WORDS, messy_contexts, themed_contexts, themes
 from strategies import explanations
 
 from dsl.batch import Batch
@@ -16,16 +16,24 @@ from dsl.nodes import Explanation
 from dsl.records import Context
 
 PARTS, PAIRS_EACH = 12, 2_000
-_explanations = explanations(PIECES + ODD_PIECES[1:], WORDS, max_leaves=5)
+_messy = explanations(PIECES + ODD_PIECES[1:], WORDS, max_leaves=5)
+_themes = [
+    (explanations(pieces, words, max_leaves=5), themed_contexts(pieces)) for pieces, words in themes(24) if words
+]
 
 
 @st.composite
-def our_explanations(draw: st.DrawFn) -> Explanation:
-    return draw(_explanations)
+def pairs(draw: st.DrawFn) -> tuple[Explanation, Context]:
+    """An explanation and a text, most often made of the same few pieces, so that one speaks of the other."""
+    if draw(st.integers(0, 3)) == 0:
+        return draw(_messy), draw(messy_contexts())
+    spoken, written = draw(st.sampled_from(_themes))
+    return draw(spoken), draw(written)
 
 
-def agrees(explanation: Explanation, context: Context, neighbour: Context) -> None:
+def agrees(pair: tuple[Explanation, Context], neighbour: Context) -> None:
     """One pair; the neighbour shares the batch, and must not be heard."""
+    explanation, context = pair
     predicted = evaluate(explanation, Batch.of([neighbour, context]))
     expected = np.zeros(predicted.shape[1], dtype=np.float32)
     expected[: len(context.tokens)] = reference.evaluate(explanation, context.tokens, context.start)
@@ -33,11 +41,11 @@ def agrees(explanation: Explanation, context: Context, neighbour: Context) -> No
     assert predicted[1].tolist() == expected.tolist()
 
 
-def check(pairs: int, number: int) -> None:
+def check(count: int, number: int) -> None:
     """So many pairs, the same for the same number; what fails is shrunk."""
-    given_pairs = given(our_explanations(), messy_contexts(), messy_contexts())
+    given_pairs = given(pairs(), messy_contexts())
     limits = settings(
-        max_examples=pairs,
+        max_examples=count,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
