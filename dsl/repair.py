@@ -121,7 +121,7 @@ def _alike(unread: str, expected: frozenset[str]) -> Iterator[tuple[float, str, 
     if unread[:1].isdigit():
         return
     unlike = bool(words) and words[0][0] in NO_CLASSES
-    for keyword in expected - {"STRING", "WORD", "REGEX", "NUMBER", "DISTANCE", "$END"}:
+    for keyword in sorted(expected - {"STRING", "WORD", "REGEX", "NUMBER", "DISTANCE", "$END"}):
         for meant in get_args(ClassName) if keyword == "CLASS" else (keyword,):
             for other in SYNONYMS.get(meant.strip(" ;"), ()):
                 if said := re.match(rf" ?{other}\b", unread):
