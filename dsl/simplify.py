@@ -175,12 +175,15 @@ class _Simplifier:
         return next(form for form, length in zip(forms, lengths, strict=True) if length <= least)
 
     def _product(self, expression: Expression) -> list[Expression]:
-        product = self._reduced(Product.of(expression))
+        product, fails = self._reduced(Product.of(expression)), None
+        if product is not None and product.fails:
+            fails = self.expression(union(*product.fails))
+            if isinstance(fails, Not):  # not to be not P: to be P
+                inner = Product.of(fails.operand)
+                product = self._reduced(Product.made((*product.holds, *inner.holds), inner.fails))
+                fails = union(*product.fails) if product is not None and product.fails else None
         if product is None:
             return [NOWHERE]
-        fails = self.expression(union(*product.fails)) if product.fails else None
-        if isinstance(fails, Not) and fails != NOWHERE:
-            product, fails = Product.made((*product.holds, *Product.of(fails.operand).holds), ()), None
         joined = Product.made((*unions_joined(product.phrases), *product.modifiers), product.fails)
         return [form for each in dict.fromkeys((joined, product)) for form in spellings(each, fails)]
 
