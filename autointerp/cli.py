@@ -119,6 +119,18 @@ def compare(
 
 
 @app.command()
+def translate(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="a semantic regex, or a label in plain words")],
+    notation: Annotated[str, typer.Option("--from", metavar="NOTATION", help="auto, semantic-regex or label")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Say in the language what another notation means: candidates with reasons, or why there are none (exit 2)."""
+    from autointerp.translations.printing import print_translation
+
+    print_translation(text, notation, as_json=as_json)
+
+
+@app.command()
 def predict(text: Text, records: Records, as_json: Json = False) -> None:
     """Run an explanation on records: what it predicts at every token, no model needed."""
     from autointerp.records_run import predict_records
