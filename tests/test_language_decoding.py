@@ -93,7 +93,7 @@ def written_at_random(under: LLMatcher, rng: random.Random) -> str:
     return written.decode("utf-8")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(explanations(max_leaves=5))
 def test_every_canonical_text_within_the_bounds_is_allowed(explanation: Explanation) -> None:
     assume(is_within(explanation, WIDE))

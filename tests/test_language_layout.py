@@ -34,7 +34,7 @@ activates strongly on
     promotes " fast", " quickly\""""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(explanations(max_leaves=12), st.integers(1, 120))
 def test_a_layout_parses_back_and_laying_out_again_changes_nothing(explanation: Explanation, width: int) -> None:
     text = layout(explanation, width)

@@ -45,7 +45,7 @@ def test_plain_words_read_like_this(text: str, words: str) -> None:
     assert plain_words(parse(text)) == words
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(explanations())
 def test_every_explanation_reads_as_one_line_of_full_sentences(explanation: Explanation) -> None:
     words = plain_words(explanation)
@@ -57,7 +57,7 @@ def test_every_explanation_reads_as_one_line_of_full_sentences(explanation: Expl
 FEW = expressions(("a", "b"), ("a", "b"), max_leaves=3)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(FEW, FEW)
 def test_different_expressions_read_differently(one: Expression, other: Expression) -> None:
     assert (describe(one) == describe(other)) == (one == other)
