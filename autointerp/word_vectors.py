@@ -97,7 +97,11 @@ def _minilm() -> Embedder:
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     return lambda texts: model.encode(
-        list(texts), batch_size=512, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+        [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in texts],  # pieces of characters
+        batch_size=512,
+        normalize_embeddings=True,
+        show_progress_bar=False,
+        convert_to_numpy=True,
     )
 
 

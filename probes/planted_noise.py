@@ -4,7 +4,8 @@ Where a level of the program holds, the activation is the level's value times a 
 Strengths have the heavy tail of real features: lognormal in rank, part from the token and part from the position, in
 units of the median. They are cut so that the thresholds that a corpus's quantiles give (`Thresholds.from_quantiles`)
 fall between what is predicted to fire and what is not: without noise, `activation >= high` holds exactly where the
-program predicts, for programs that fire at 20 positions or more and whose lower levels do not swamp what fires. The cuts are derived beside the constants.
+program predicts, for programs that fire at 20 positions or more and whose lower levels do not swamp what fires. The
+cuts are derived beside the constants.
 
 With noise, `Noise.labels` of the firing positions are silent and as many silent positions fire, mostly on look-alikes:
 tokens at which the program holds elsewhere. Weak firings, below the threshold, are scattered over other positions, and
