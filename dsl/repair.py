@@ -10,7 +10,7 @@ import heapq
 import re
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import get_args
 
 from dsl.corrections import Proposal, grouping, leaving_out, other_meanings, quoting
@@ -46,12 +46,15 @@ def nearest(text: str, failure: ReadError, failure_of: FailureOf) -> str | None:
     """A text that parses, as few corrections from `text` as a bounded search finds; None where it finds none."""
     if len(text) > MAX_REPAIRED or "\0" in text:
         return None
+    failure_of = cache(failure_of)
     work, entered = 0, 0
     seen = {text}
-    pending: list[tuple[float, int, str, ReadError]] = [(0.0, 0, text, failure)]
-    while pending:
-        cost, _, text, failure = heapq.heappop(pending)
-        for extra, proposed in sorted(_proposals(text, failure, failure_of)):
+    pending: list[tuple[float, int, str, tuple[bool, int, int]]] = []
+    reached: ReadError | None = failure
+    cost = 0.0
+    while reached is not None:
+        progress = _progress(text, reached)
+        for extra, proposed in sorted(_proposals(text, reached, failure_of)):
             candidate = tidy(proposed).text
             if candidate in seen:
                 continue
@@ -59,19 +62,18 @@ def nearest(text: str, failure: ReadError, failure_of: FailureOf) -> str | None:
                 return None
             seen.add(candidate)
             work += len(candidate)
-            outcome = failure_of(candidate)
-            if outcome is None:
-                entered += 1
-                heapq.heappush(pending, (cost + extra, entered, candidate, _DONE))
-            elif _progress(candidate, outcome) > _progress(text, failure):
-                entered += 1
-                heapq.heappush(pending, (cost + extra, entered, candidate, outcome))
-        if pending and pending[0][3] is _DONE:
-            return _without_lone_bytes(pending[0][2])
+            entered += 1
+            heapq.heappush(pending, (cost + extra, entered, candidate, progress))
+        while pending:  # a candidate is read when its turn comes: most never are
+            cost, _, text, before = heapq.heappop(pending)
+            reached = failure_of(text)
+            if reached is None:
+                return _without_lone_bytes(text)
+            if _progress(text, reached) > before:
+                break
+        else:
+            return None
     return None
-
-
-_DONE = ReadError("", 0)
 
 
 def _without_lone_bytes(text: str) -> str:
