@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
 from agents.table import Table
-from dsl.nodes import AnyToken, Clause, Expression, Modifier, RightAfter, Tokens, Words, fold
+from dsl.nodes import AnyToken, Clause, Expression, Modifier, RightAfter, Tokens, Words, fold, string
 from dsl.words import word_view
 from dsl.wordtable import word_spans
 
@@ -41,13 +41,26 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A construct and the bits of choosing it; columns of the same `distance` join into one list of their words."""
+    """A construct and the bits of choosing it; those of one `series` differ in a string and join into one list."""
 
     condition: Condition
     price: float
     family: Family
-    word: str = ""
-    distance: int = 0
+    string: str = ""
+    series: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Cues:
+    """What an additive model sees: a string's code at each place (-1: none), and a row of truths for each column."""
+
+    codes: tuple[Int[np.ndarray, " n"], ...]
+    sizes: tuple[int, ...]
+    truth: Float32[np.ndarray, "columns n"]
+
+    def of(self, chosen: Int[np.ndarray, " chosen"]) -> Cues:
+        """The cues of some positions, in the order given."""
+        return Cues(tuple(codes[chosen] for codes in self.codes), self.sizes, self.truth[:, chosen])
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +71,7 @@ class Pool:
     columns: tuple[Column, ...]
     truth: Float32[np.ndarray, "columns n"]
     tokens: Slot
+    cues: Cues
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +94,7 @@ def read_words(table: Table) -> Lexis:
         for row, length in zip(batch.ids.tolist(), batch.lengths.tolist(), strict=True)
     ]
     texts += [strings[token] for token in np.unique(batch.ids[batch.mask]).tolist()]
+    texts = [text if text.isascii() else string(text) for text in texts if text]  # bytes that join into characters
     found = {fold(text[start:stop].replace("\u2019", "'")): None for text in texts for start, stop in word_spans(text)}
     words = tuple(found)
     ends = word_view(batch).find(words)
@@ -88,7 +103,14 @@ def read_words(table: Table) -> Lexis:
     return Lexis(words, codes.reshape(batch.ids.shape))
 
 
-def token_slot(table: Table) -> Slot:
+class TokenSlot(NamedTuple):
+    """The token here as a slot, and the codes of its values over the whole batch."""
+
+    slot: Slot
+    codes: Int[np.ndarray, "batch ctx"]
+
+
+def token_slot(table: Table) -> TokenSlot:
     """The token here, of all tokens."""
     batch = table.batch
     present, codes = np.unique(batch.vocabulary.same[batch.ids.reshape(-1)], return_inverse=True)
@@ -97,27 +119,25 @@ def token_slot(table: Table) -> Slot:
     numbers = np.full(len(strings), -1, dtype=np.int64)
     numbers[named] = np.arange(len(named))
     values = tuple(strings[number] for number in named.tolist())
-    return Slot(
-        values, np.where(batch.mask.reshape(-1), numbers[codes], -1), Tokens, float(np.log2(len(values) + 1)), "lexical"
-    )
+    grid = np.where(batch.mask, numbers[codes].reshape(batch.ids.shape), -1)
+    return TokenSlot(Slot(values, table.take(grid), Tokens, float(np.log2(len(values) + 1)), "lexical"), grid)
 
 
-def make_slots(table: Table, tokens: Slot, words: Lexis) -> list[Slot]:
+def make_slots(table: Table, tokens: TokenSlot, words: Lexis) -> list[Slot]:
     """Tokens and words here, one before and two before; only strings that stand there at a firing position."""
-    shape = table.batch.ids.shape
     places: list[tuple[int, Family, Wrap]] = [
         (0, "lexical", lambda phrase: phrase),
         (1, "context", RightAfter),
         (2, "context", lambda phrase: RightAfter(Clause(AnyToken(), (RightAfter(phrase),)))),
     ]
     kinds: list[tuple[type[Tokens] | type[Words], Sequence[str], Int[np.ndarray, "batch ctx"]]] = [
-        (Tokens, tokens.values, tokens.codes.reshape(shape)),
+        (Tokens, tokens.slot.values, tokens.codes),
         (Words, words.texts, words.codes),
     ]
     slots = []
     for back, family, wrap in places:
         for node, values, codes in kinds:
-            shifted = before(codes, back).reshape(-1)
+            shifted = table.take(before(codes, back))
             useful = np.unique(shifted[(table.fires | table.must) & (shifted >= 0)])
             if len(useful):
                 numbers = np.full(len(values) + 1, -1, dtype=np.int64)

@@ -1,14 +1,18 @@
-"""Covering the firing positions with clauses, while clauses pay."""
+"""Covering positions with clauses, level by level, while clauses pay."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from agents.atoms import Pool
-from agents.growth import Budget, Growth, Prices
+from agents.growth import Budget, Growth, Prices, closed
 from agents.rules import Rule, Truths
+from agents.stakes import MODERATE, Stakes, Utility
 from agents.table import Table
+
+LENIENCE = 0.5
+"""While a clause is growing, its values are chosen for this share of the boundary: more conditions are to come."""
 
 
 class Cover:
@@ -26,52 +30,38 @@ class Cover:
             held |= self._truths(rule)
         return held
 
-    def rules(self, target: float, covered: Bool[np.ndarray, " n"], prices: Prices, most: int) -> list[Rule]:
-        """Rules that raise F1 towards `target`, beside what is `covered` already; none that the others make idle."""
+    def rules(self, stakes: Stakes, level: int, now: Int[np.ndarray, " n"], prices: Prices, most: int) -> list[Rule]:
+        """Rules worth raising to `level` what stands at the levels of `now`; none that the others make idle.
+
+        Only the step to this level counts where the explanation predicts in any case, or does not in any case: what
+        lower levels are worth is for their own rules to win.
+        """
+        floor = np.maximum(now, min(level, MODERATE) - 1)
+        utility, lenient = stakes.utility(level, floor), stakes.utility(level, floor, LENIENCE)
         chosen: list[Rule] = []
-        now = covered.copy()
+        held = np.zeros(len(utility), dtype=np.bool_)
         while len(chosen) < most and not self._budget.spent:
-            best = self._growth(target, ~now, prices).best()
+            best = self._growth(closed(held, utility), closed(held, lenient), prices).best()
             if best is None or best[0] <= prices.least_gain:
                 break
             self.tried.append(best)
             chosen.append(best[1])
-            now |= self._truths(best[1])
+            held |= self._truths(best[1])
         while len(chosen) > 1:
-            gains = [
-                self._growth(target, ~(covered | self.held(chosen[:number] + chosen[number + 1 :])), prices).gain(rule)
-                for number, rule in enumerate(chosen)
-            ]
+            gains = []
+            for number, rule in enumerate(chosen):
+                others = self.held(chosen[:number] + chosen[number + 1 :])
+                gains.append(self._growth(closed(others, utility), lenient, prices).gain(rule))
             worst = int(np.argmin(gains))
             if gains[worst] >= 0:
                 break
             chosen.pop(worst)
         return chosen
 
-    def more(self, target: float, held: Bool[np.ndarray, " n"], prices: Prices) -> Rule | None:
-        """The clause that adds most to what is `held`."""
-        found = self._growth(target, ~held, prices).best()
+    def best(self, utility: Utility, lenient: Utility, prices: Prices) -> Rule | None:
+        """The one clause of the largest utility."""
+        found = self._growth(utility, lenient, prices).best()
         return found[1] if found else None
 
-    def within(self, target: float, held: Bool[np.ndarray, " n"], prices: Prices) -> Rule | None:
-        """The clause that what is `held` is best narrowed to."""
-        found = self._growth(target, held, prices).best()
-        return found[1] if found else None
-
-    def less(self, target: float, held: Bool[np.ndarray, " n"], prices: Prices) -> Rule | None:
-        """The clause that is best left out of what is `held`: the same search with the signs turned.
-
-        Leaving a position out gains F where the feature is silent and loses 2 - F where it fires, which is the utility
-        of firing at the silent ones under a target of 2 - F.
-        """
-        found = self._growth(2 - target, held, prices, ~self._table.fires).best()
-        return found[1] if found else None
-
-    def _growth(
-        self,
-        target: float,
-        open_: Bool[np.ndarray, " n"],
-        prices: Prices,
-        fires: Bool[np.ndarray, " n"] | None = None,
-    ) -> Growth:
-        return Growth(self._table, self._pool, self._truths, prices, self._budget, target, open_, fires)
+    def _growth(self, utility: Utility, lenient: Utility, prices: Prices) -> Growth:
+        return Growth(self._table, self._pool, self._truths, prices, self._budget, utility, lenient)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-from agents.atoms import Pool, Slot
+from agents.atoms import Column, Condition, Pool, Slot
 from agents.table import Table
 from dsl.nodes import (
     About,
@@ -37,12 +37,13 @@ LISTS_KEPT = 1_000
 class Rule:
     """Conditions that must all hold: slots with lists of values, and groups of columns any of which may hold.
 
-    `without` lists tokens (values of the pool's `tokens`) at which the rule does not hold all the same.
+    `without` lists tokens (values of the pool's `tokens`), and `barred` columns, where it does not hold all the same.
     """
 
     slots: tuple[tuple[int, tuple[int, ...]], ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()
     without: tuple[int, ...] = ()
+    barred: tuple[int, ...] = ()
 
     @property
     def conditions(self) -> int:
@@ -53,30 +54,33 @@ class Rule:
         slots = {number: kept for number, kept in self.slots if number != slot}
         if len(values):
             slots[slot] = tuple(int(value) for value in values)
-        return Rule(tuple(sorted(slots.items())), self.groups, self.without)
+        return replace(self, slots=tuple(sorted(slots.items())))
 
     def joined(self, group: tuple[int, ...]) -> Rule:
         """The rule with one more group of columns."""
-        return Rule(self.slots, tuple(sorted({*self.groups, tuple(sorted(group))})), self.without)
+        return replace(self, groups=tuple(sorted({*self.groups, tuple(sorted(group))})))
 
     def lacking(self, group: tuple[int, ...]) -> Rule:
-        return Rule(self.slots, tuple(each for each in self.groups if each != group), self.without)
+        return replace(self, groups=tuple(each for each in self.groups if each != group))
 
     def excepting(self, tokens: Sequence[int] | Int[np.ndarray, " values"]) -> Rule:
-        return Rule(self.slots, self.groups, tuple(int(token) for token in tokens))
+        return replace(self, without=tuple(int(token) for token in tokens))
+
+    def barring(self, columns: Sequence[int]) -> Rule:
+        return replace(self, barred=tuple(sorted({*self.barred, *columns})))
 
 
 class Truths:
-    """Where rules hold, among positions that are known."""
+    """Where rules hold."""
 
     def __init__(self, table: Table, pool: Pool) -> None:
-        self._known, self._pool = table.known, pool
+        self._size, self._pool = len(table.places), pool
         self._columns = pool.truth > 0
         self._kept: dict[tuple[int, tuple[int, ...]], Bool[np.ndarray, " n"]] = {}
 
     def __call__(self, rule: Rule, leaving: int | None = None) -> Bool[np.ndarray, " n"]:
         """Where a rule holds; with `leaving`, were it not for that slot."""
-        held = self._known.copy()
+        held = np.ones(self._size, dtype=np.bool_)
         for number, values in rule.slots:
             if number != leaving:
                 held &= self._among(number, values)
@@ -84,6 +88,8 @@ class Truths:
             held &= self._columns[list(group)].any(axis=0) if len(group) > 1 else self._columns[group[0]]
         if rule.without:
             held &= ~_among(self._pool.tokens, rule.without)
+        for column in rule.barred:
+            held &= ~self._columns[column]
         return held
 
     def _among(self, slot: int, values: tuple[int, ...]) -> Bool[np.ndarray, " n"]:
@@ -106,8 +112,8 @@ def price(rule: Rule, pool: Pool) -> float:
     """Bits of choosing this rule among those that could have been."""
     named = sum(pool.slots[number].price * len(values) for number, values in rule.slots)
     held = sum(pool.columns[column].price for group in rule.groups for column in group)
-    excepted = pool.tokens.price * len(rule.without)
-    return named + held + excepted + CONDITION_PRICE * (rule.conditions + bool(rule.without))
+    excepted = pool.tokens.price * len(rule.without) + sum(pool.columns[column].price for column in rule.barred)
+    return named + held + excepted + CONDITION_PRICE * (rule.conditions + bool(rule.without) + len(rule.barred))
 
 
 def expression(rule: Rule, pool: Pool) -> Expression:
@@ -117,8 +123,7 @@ def expression(rule: Rule, pool: Pool) -> Expression:
     conditions = [pool.slots[number].make(_texts(pool.slots[number], values)) for number, values in rule.slots]
     for group in rule.groups:
         columns = [pool.columns[column] for column in group]
-        joined = Within(Words(tuple(column.word for column in columns)), columns[0].distance) if columns[1:] else None
-        conditions.append(joined or columns[0].condition)
+        conditions.append(_joined(columns) if columns[1:] else columns[0].condition)
     for condition in conditions:
         match condition:
             case RightAfter() | Within() | About() | Inside():
@@ -127,7 +132,30 @@ def expression(rule: Rule, pool: Pool) -> Expression:
                 phrases.append(condition)
     phrase = conjunction(*phrases) if phrases else AnyToken()
     whole = Clause(phrase, tuple(modifiers)) if modifiers else phrase
-    return Except(whole, Tokens(_texts(pool.tokens, rule.without))) if rule.without else whole
+    removed: list[Expression] = [Tokens(_texts(pool.tokens, rule.without))] if rule.without else []
+    removed += [alone(pool.columns[column].condition) for column in rule.barred]
+    return Except(whole, union(*removed)) if removed else whole
+
+
+def alone(condition: Condition) -> Expression:
+    """A condition as an expression: a modifier is said of any token."""
+    match condition:
+        case RightAfter() | Within() | About() | Inside():
+            return Clause(AnyToken(), (condition,))
+        case _:
+            return condition
+
+
+def _joined(columns: Sequence[Column]) -> Condition:
+    """One condition for columns of one series."""
+    strings = tuple(column.string for column in columns)
+    match columns[0].condition:
+        case Within(Words(), distance):
+            return Within(Words(strings), distance)
+        case Within(Tokens(), distance):
+            return Within(Tokens(strings), distance)
+        case other:
+            raise AssertionError(f"{other} is of no series")
 
 
 def _texts(slot: Slot, values: Sequence[int]) -> tuple[str, ...]:

@@ -1,25 +1,29 @@
 """The proposer that needs no language model: program synthesis over the grammar, guided by counts alone.
 
-Clauses are grown from what the evidence suggests (`constructs`, `atoms`), one at a time by the utility that F1 implies
-(`growth`), and cover the firing positions while they pay (`cover`). The first pass aims at a middling F1, the second at
-what the first reached. What is then still uncovered gets a weak level at a lower aim: it leaves F1 as it is and raises
-the average precision of graded predictions. Given an explanation to start from, search mends it first (`mending`).
+Clauses are grown from what the evidence suggests (`constructs`, `atoms`), one at a time by what they are worth
+(`stakes`, `growth`), and cover positions level by level while they pay (`cover`): first what is to be predicted, by the
+utility that F1 implies, then what of it is strong, then what else is weak or faint. The first pass aims at a middling
+F1, the second at what the first reached. The best is polished by edits in the language at large (`polish`). Given an
+explanation to start from, search mends that.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
+from agents.atoms import Pool
 from agents.constructs import make_pool
 from agents.cover import Cover
+from agents.distil import distil
 from agents.growth import Budget, Prices
-from agents.mending import mend
-from agents.rules import expression, together
+from agents.polish import Polisher
+from agents.rules import Rule, expression, together
+from agents.stakes import FAINT, MODERATE, NAMES, STRONG, WEAK, Stakes
 from agents.strategies import STRATEGIES, lean
 from agents.table import Labelled, Table, tabulate
 from dsl.complexity import bits
@@ -32,16 +36,19 @@ from dsl.render import render, render_expression
 
 __all__ = ["STRATEGIES", "Candidate", "Labelled", "SearchResult", "search"]
 
-STRONG = Prices(per_bit=0.13)
-WEAK = Prices(per_bit=0.08, longest_list=24)
-MOST_STRONG, MOST_WEAK = 8, 4
+PREDICTING = Prices(per_bit=0.13)
+RANKING = Prices(per_bit=0.08, longest_list=24)
+"""Prices of clauses that predict, and of those that rank what is not predicted and what is."""
+
+TAUGHT = Prices(per_bit=0.03, error=0.25, least_gain=0.2, longest_list=24)
+TAUGHT_RANKING = Prices(per_bit=0.02, error=0.25, least_gain=0.2, longest_list=48)
+"""The same where a model's answers are covered: they hold no noise of small numbers, only detail."""
+
+MOST_PREDICTING, MOST_RANKING = 8, 4
 
 FIRST_AIM, LEAST_AIM, HIGHEST_AIM = 0.4, 0.1, 0.9
 OPTIMISM = 1.2
 """The aim of the second pass against what the first reached: higher costs hardly any F1 and is worth more precision."""
-
-WEAK_AIM, LEAST_WEAK_AIM = 0.25, 0.03
-"""The aim of the weak level, as a share of the aim of the strong one, and at least."""
 
 PLENTY, LEAST_SHARE = 40, 0.25
 """Firing positions from which prices are full, and the least share of them that fewer positions bring."""
@@ -51,7 +58,8 @@ SCORE_PER_BIT = 2e-5
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An explanation and its score on the evidence: the mean of F1 and average precision, less a trifle a bit."""
+    """An explanation and its score on the evidence: the mean of F1, average precision and correlation, less a trifle a
+    bit."""
 
     explanation: Explanation
     score: float
@@ -86,7 +94,6 @@ def search(
     >>> found = search(evidence, strategy="context", lexicon=None, budget=20_000, rng=random.Random(0))
     ... # doctest: +SKIP
     """
-    del rng  # every choice follows from counts; ties go to what comes first in a fixed order
     if strategy not in STRATEGIES:
         raise InputError(f"no search strategy is called {strategy!r}; there are: {', '.join(STRATEGIES)}")
     table = tabulate(evidence, must_hold)
@@ -94,40 +101,82 @@ def search(
     pool = lean(make_pool(table, lexicon), strategy)
     cover = Cover(table, pool, left)
     evaluator = Evaluator(table.batch)
-    strong_prices, weak_prices = _affordable(STRONG, table), _affordable(WEAK, table)
+    polisher = Polisher(table, pool, cover, evaluator, lexicon, left)
     found: dict[Explanation, Candidate] = {}
 
-    def consider(explanation: Explanation) -> None:
-        if explanation not in found:
-            predicted = evaluator.evaluate(explanation).reshape(-1)
-            found[explanation] = Candidate(explanation, _score(table, predicted, explanation))
-            left.left -= 1
+    def consider(*explanations: Explanation) -> None:
+        for explanation in explanations:
+            if explanation not in found:
+                predicted = table.take(evaluator.evaluate(explanation))
+                found[explanation] = Candidate(explanation, _score(table, predicted, explanation))
+                left.left -= 1
 
-    grown: tuple[Explanation, ...] = ()
+    def f1(explanation: Explanation) -> float:
+        return table.f1(table.take(evaluator.evaluate(explanation)) >= PREDICTED)
+
+    mended: Explanation | None = None
     if start is not None:
-        grown = mend(start, table, pool, cover, evaluator, lexicon, left)
-        for explanation in grown:
-            consider(explanation)
+        path = polisher.polish(start, Stakes(table, _aim(f1(start))), adding=True)
+        consider(*path)
+        mended = path[-1]
     consider(_plainest(table))
-    aim = FIRST_AIM
-    for _ in range(2):
-        strong = cover.rules(aim, np.zeros(len(table.fires), dtype=np.bool_), strong_prices, MOST_STRONG)
-        if not strong:
-            aim = LEAST_AIM
-            continue
-        held = cover.held(strong)
-        alone = together(strong, pool)
-        consider(Explanation(alone))
-        weak = cover.rules(max(LEAST_WEAK_AIM, WEAK_AIM * aim), held, weak_prices, MOST_WEAK)
-        if weak:
-            consider(Explanation(alone, together(weak, pool)))
-        aim = min(HIGHEST_AIM, max(LEAST_AIM, OPTIMISM * table.f1(held)))
+    if strategy == "additive":
+        lesson = distil(table, pool, np.random.default_rng(rng.getrandbits(32)))
+        taught = Cover(lesson.table, lesson.pool, left)
+        consider(*_levels(taught, lesson.pool, lesson.table, lesson.stakes, TAUGHT, TAUGHT_RANKING))
+        cover = taught
+    else:
+        aim = FIRST_AIM
+        for _ in range(2):
+            predicting, ranking = _affordable(PREDICTING, table), _affordable(RANKING, table)
+            whole = _levels(cover, pool, table, Stakes(table, aim), predicting, ranking)
+            consider(*whole)
+            aim = _aim(f1(whole[0])) if whole else LEAST_AIM
+    if mended is None:
+        best = max(found.values(), key=lambda each: each.score).explanation
+        consider(*polisher.polish(best, Stakes(table, _aim(f1(best))), adding=False))
     ranked = sorted(found.values(), key=lambda each: (-each.score, bits(each.explanation), render(each.explanation)))
-    if grown:
-        ranked.sort(key=lambda each: each.explanation != grown[-1])
+    if mended is not None:
+        ranked.sort(key=lambda each: each.explanation != mended)
     notes = [f"clause, {gain:+.1f}: {render_expression(expression(rule, pool))}" for gain, rule in cover.tried]
     notes += [f"whole, {each.score:.3f}: {render(each.explanation)}" for each in ranked]
     return SearchResult(ranked[0].explanation, tuple(ranked), tuple(notes))
+
+
+def _aim(reached: float) -> float:
+    return min(HIGHEST_AIM, max(LEAST_AIM, OPTIMISM * reached))
+
+
+def _levels(
+    cover: Cover, pool: Pool, table: Table, stakes: Stakes, predicting: Prices, ranking: Prices
+) -> list[Explanation]:
+    """What is to be predicted, alone and with its stronger part told apart, and then with what ranks below it."""
+    now = np.zeros(len(table.fires), dtype=np.int64)
+    core = cover.rules(stakes, MODERATE, now, predicting, MOST_PREDICTING)
+    if not core:
+        return []
+    found = [Explanation(together(core, pool))]
+    now[cover.held(core)] = MODERATE
+    raised = stakes.utility(STRONG, now)
+    by_level: dict[int, list[Rule]] = {
+        STRONG: [rule for rule in core if float(raised[cover.held([rule])].sum()) > 0],
+        MODERATE: [rule for rule in core if float(raised[cover.held([rule])].sum()) <= 0],
+    }
+    now[cover.held(by_level[STRONG])] = STRONG
+    by_level[STRONG] += cover.rules(stakes, STRONG, now, ranking, MOST_RANKING) if by_level[MODERATE] else []
+    now[cover.held(by_level[STRONG])] = STRONG
+    found.append(_explanation(by_level, pool))
+    for level in (WEAK, FAINT):
+        by_level[level] = cover.rules(stakes, level, now, ranking, MOST_RANKING)
+        now = np.maximum(now, np.where(cover.held(by_level[level]), level, 0))
+        found.append(_explanation(by_level, pool))
+    return found
+
+
+def _explanation(by_level: Mapping[int, list[Rule]], pool: Pool) -> Explanation:
+    if not by_level[STRONG]:  # then what is predicted is all there is to be strong about
+        by_level = {**by_level, STRONG: by_level[MODERATE], MODERATE: []}
+    return Explanation.of({NAMES[level - 1]: together(rules, pool) for level, rules in by_level.items() if rules})
 
 
 def _affordable(prices: Prices, table: Table) -> Prices:
@@ -141,11 +190,11 @@ def _affordable(prices: Prices, table: Table) -> Prices:
 def _plainest(table: Table) -> Explanation:
     """The token that fires most often: what stands where nothing better pays."""
     strings = table.batch.vocabulary.strings
-    tokens, counts = np.unique(table.batch.ids.reshape(-1)[table.fires], return_counts=True)
+    tokens, counts = np.unique(table.take(table.batch.ids)[table.fires], return_counts=True)
     named = [strings[token] for token in tokens[np.argsort(-counts, kind="stable")].tolist() if strings[token]]
     return Explanation(Tokens(tuple(named[:1])) if named else AnyToken())
 
 
 def _score(table: Table, predicted: Float[np.ndarray, " n"], explanation: Explanation) -> float:
-    quality = (table.f1(predicted >= PREDICTED) + table.average_precision(predicted)) / 2
-    return quality - SCORE_PER_BIT * bits(explanation)
+    quality = table.f1(predicted >= PREDICTED) + table.average_precision(predicted) + table.correlation(predicted)
+    return quality / 3 - SCORE_PER_BIT * bits(explanation)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from agents.atoms import Family, Pool
 
-STRATEGIES = ("context", "lexical", "semantic")
-"""`context` looks at the text before, `lexical` at the string itself, `semantic` at kinds of words."""
+STRATEGIES = ("context", "lexical", "semantic", "additive")
+"""`context` looks at the text before, `lexical` at the string itself, `semantic` at kinds of words; `additive` turns a
+sum of weak cues into a program, which ranks best where examples are few."""
 
 _DEARER, _CHEAPER = 1.5, 0.5
 
@@ -34,6 +35,7 @@ LEANINGS = {
     "context": Leaning(lexical=1.3),
     "lexical": Leaning(context=_DEARER),
     "semantic": Leaning(lexical=_DEARER, semantic=_CHEAPER),
+    "additive": Leaning(),
 }
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from dsl.batch import Batch
 from dsl.errors import InputError
@@ -29,6 +29,9 @@ LEAST_WEIGHT, MOST_WEIGHT = 0.25, 50.0
 
 WEAKEST, STRONGEST = 0.3, 3.0
 """Bounds of what a firing position counts, before scaling to one on average."""
+
+LOUD, TYPICAL = 0.8, 0.7
+"""The quantile of firing activations that counts as full strength, and the strength where only firing is known."""
 
 MUST_HOLD_WEIGHT = 8.0
 """What a position counts that an explanation must get right: as many as this many firing positions of the evidence."""
@@ -59,25 +62,37 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Positions of evidence and of what must hold, flat in reading order, padding included with weight 0.
+    """Positions of evidence and of what must hold, those where something is known, in reading order.
 
-    `fires` is False and `weight` 0 where nothing is known; `rows` numbers the context of each position;
-    `must` marks those of the examples that have to come out right.
+    `places` are their places in the flattened batch, `rows` their contexts; `strength` says how high the feature goes
+    where it fires, from 0 to 1; `must` marks the positions that have to come out right.
     """
 
     batch: Batch
+    places: Int[np.ndarray, " n"]
     fires: Bool[np.ndarray, " n"]
+    strength: Float[np.ndarray, " n"]
     weight: Float[np.ndarray, " n"]
-    rows: Int[np.ndarray, " n"]
     must: Bool[np.ndarray, " n"]
 
+    def take(self, grid: Shaped[np.ndarray, "batch ctx"]) -> Shaped[np.ndarray, " n"]:
+        """What a grid over the batch holds at these positions."""
+        taken: np.ndarray = grid.reshape(-1)[self.places]
+        return taken
+
     @cached_property
-    def known(self) -> Bool[np.ndarray, " n"]:
-        return self.weight > 0
+    def rows(self) -> Int[np.ndarray, " n"]:
+        rows: np.ndarray = self.places // max(1, self.batch.ids.shape[1])
+        return rows
 
     @cached_property
     def firing_weight(self) -> float:
         return float(self.weight[self.fires].sum())
+
+    @cached_property
+    def share(self) -> float:
+        """How much of the weight fires."""
+        return self.firing_weight / float(self.weight.sum())
 
     def mistakes(self, predicted: Bool[np.ndarray, " n"]) -> int:
         """How many of the positions that have to come out right do not."""
@@ -99,6 +114,13 @@ class Table:
             average += right / total * gained / self.firing_weight if total else 0.0
         return average
 
+    def correlation(self, predicted: Float[np.ndarray, " n"]) -> float:
+        """Pearson's correlation of predictions with activations, at the corpus's prevalence; 0 where one is flat."""
+        share = self.weight / self.weight.sum()
+        ours, theirs = predicted - share @ predicted, self.strength**2 - share @ self.strength**2
+        spread = float(share @ ours**2) * float(share @ theirs**2)
+        return float(share @ (ours * theirs)) / spread**0.5 if spread > 0 else 0.0
+
 
 def tabulate(evidence: Evidence, must_hold: Sequence[Labelled] = ()) -> Table:
     """Label and weigh every position; raises InputError where the feature fires nowhere."""
@@ -117,26 +139,34 @@ def tabulate(evidence: Evidence, must_hold: Sequence[Labelled] = ()) -> Table:
             f"{evidence.thresholds.high:g}): give it examples that activate it, or leave it out"
         )
     weight = np.zeros((rows, width), dtype=np.float64)
-    weight[:count] = _silent_weights(fires[:count], batch.mask[:count], evidence.density)
+    weight[:count] = _silent_weights(fires[:count], batch.mask[:count], evidence)
     strength = np.sqrt(activations[fires[:count]])
     strength = np.clip(strength / np.median(strength), WEAKEST, STRONGEST)
     weight[:count][fires[:count]] = strength / strength.mean()
+    strengths = np.zeros((rows, width), dtype=np.float64)
+    loud = float(np.quantile(activations[fires[:count]], LOUD))
+    strengths[:count][fires[:count]] = np.sqrt(np.minimum(activations[fires[:count]] / loud, 1.0))
     for row, each in enumerate(must_hold, start=count):
         fires[row, : len(each.fires)] = [bool(label) for label in each.fires]
         weight[row, : len(each.fires)] = [MUST_HOLD_WEIGHT * (label is not None) for label in each.fires]
+        strengths[row] = np.where(fires[row], TYPICAL, 0.0)
     must = weight > 0
     must[:count] = False
-    return Table(batch, fires.reshape(-1), weight.reshape(-1), np.repeat(np.arange(rows), width), must.reshape(-1))
+    places = np.flatnonzero(weight)
+    columns = (fires, strengths, weight, must)
+    return Table(batch, places, *(column.reshape(-1)[places] for column in columns))
 
 
 def _silent_weights(
-    fires: Bool[np.ndarray, "rows ctx"], mask: Bool[np.ndarray, "rows ctx"], density: float | None
+    fires: Bool[np.ndarray, "rows ctx"], mask: Bool[np.ndarray, "rows ctx"], evidence: Evidence
 ) -> Float[np.ndarray, "rows ctx"]:
-    """What the silent positions count."""
+    """What the silent positions count: in contexts without firing as much of the corpus as each context stands for."""
     weights = mask.astype(np.float64)
     active = fires.any(axis=1)
-    silent_positions = int(mask[~active].sum())
-    if density and silent_positions:
-        rest = fires.sum() / density - mask[active].sum()
-        weights[~active] *= min(MOST_WEIGHT, max(LEAST_WEIGHT, rest / silent_positions))
+    stands_for = np.array(evidence.stands_for or (1.0,) * len(evidence.examples))[~active]
+    silent_positions = float(stands_for @ mask[~active].sum(axis=1))
+    if evidence.density and silent_positions:
+        rest = fires.sum() / evidence.density - mask[active].sum()
+        each = np.clip(stands_for * rest / silent_positions, LEAST_WEIGHT, MOST_WEIGHT)
+        weights[~active] *= each[:, None]
     return weights

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from autointerp.corpus_pass import SHARES, Split
 from autointerp.near_copies import NearCopies
@@ -16,6 +16,12 @@ from dsl.batch import Batch, Vocabulary
 from dsl.errors import InputError
 from dsl.records import Context, Dev, Evidence, Example, Feature, HeldOut, Thresholds
 from probes.subject import TokenIds
+
+ALIKE_SHARE = 0.5
+"""The share of non-activating contexts that hold a token on which the feature fires elsewhere, where there are such."""
+
+FIRING_SHARE = 0.9
+"""The share of firing positions that those tokens make up, the most frequent first."""
 
 TOP_SHARE = 0.2
 """The share of activating contexts that are the highest there are; the rest is spread over the quantiles below."""
@@ -56,8 +62,9 @@ def sample(
     """Draw a feature's samples from a store: whole contexts, from documents that no other sample touches.
 
     Activating contexts are those in which the feature fires: a fifth are the highest, the others are spread evenly over
-    the quantiles of the rest, by each context's peak. In non-activating ones it is silent throughout. Held-out is every
-    position of the held-out documents.
+    the quantiles of the rest, by each context's peak. In non-activating ones it is silent throughout; half of them hold
+    a token on which it fires elsewhere, as those tell what else must be true. `stands_for` keeps what each was drawn
+    from, so that precision is still the corpus's own. Held-out is every position of the held-out documents.
 
     Raises InputError for a feature that never fires in the documents for evidence, for one that is hardly ever silent,
     and for a corpus with too few documents to split.
@@ -72,15 +79,16 @@ def sample(
     density = store.density(feature.index, "evidence")
     notes: list[str] = []
 
-    def drawn(split: Split) -> tuple[Example, ...]:
-        rows, asked = _draw(store, feature.index, thresholds, split, (activating, non_activating), rng)
+    def drawn(split: Split) -> tuple[tuple[Example, ...], tuple[float, ...]]:
+        rows, stands_for, asked = _draw(store, feature.index, thresholds, split, (activating, non_activating), rng)
         for kind, found, wanted in zip(
             ("activating", "non-activating"), asked, (activating, non_activating), strict=True
         ):
             if found < wanted:
                 notes.append(f"{split}: {found} of {wanted} {kind} contexts")
-        return _examples(store, vocabulary, feature.index, rows)
+        return _examples(store, vocabulary, feature.index, rows), stands_for
 
+    (seen, seen_for), (tried, tried_for) = drawn("evidence"), drawn("dev")
     rows = store.contexts.rows("held_out")
     held_out_batch = store.split_batch("held_out", vocabulary)
 
@@ -89,8 +97,8 @@ def sample(
         return batch, store.column(feature.index).dense(store.contexts.rows("evidence"), batch.ids.shape[1])
 
     return Samples(
-        evidence=Evidence(feature.id, drawn("evidence"), thresholds, density, vocabulary),
-        dev=Dev(feature.id, drawn("dev"), thresholds, density, vocabulary),
+        evidence=Evidence(feature.id, seen, thresholds, density, vocabulary, seen_for),
+        dev=Dev(feature.id, tried, thresholds, density, vocabulary, tried_for),
         held_out=HeldOut(
             feature.id,
             held_out_batch,
@@ -222,17 +230,54 @@ def _draw(
     split: Split,
     wanted: tuple[int, int],
     rng: np.random.Generator,
-) -> tuple[Int[np.ndarray, " rows"], tuple[int, int]]:
-    """Rows of activating and non-activating contexts, shuffled together, and how many there are of each."""
-    rows = store.contexts.rows(split)
-    peaks = _peaks(store.column(feature), len(store.contexts.lengths))[rows]
+) -> tuple[Int[np.ndarray, " rows"], tuple[float, ...], tuple[int, int]]:
+    """Rows of activating and non-activating contexts, shuffled together, of how many contexts each is one, and how
+    many there are of each kind."""
+    rows, column = store.contexts.rows(split), store.column(feature)
+    peaks = _peaks(column, len(store.contexts.lengths))[rows]
     firing = np.flatnonzero(peaks >= thresholds.high)
     # Equal peaks in an order of chance, not of the corpus.
     firing = firing[np.lexsort((rng.permutation(len(firing)), -peaks[firing]))]
     activating = rows[firing[_spread(len(firing), wanted[0], rng)]]
-    quiet = rows[peaks <= thresholds.silent]
-    others = rng.permutation(quiet)[: wanted[1]]
-    return rng.permutation(np.concatenate([activating, others])), (len(activating), len(others))
+    quiet = rng.permutation(rows[peaks <= thresholds.silent])
+    alike = _holding(store, quiet, _firing_tokens(store, column, activating, thresholds))
+    near, far = quiet[alike], quiet[~alike]
+    asked = round(ALIKE_SHARE * wanted[1])
+    taken = min(len(near), max(asked, wanted[1] - len(far)))
+    near_drawn, far_drawn = near[:taken], far[: wanted[1] - taken]
+    drawn = np.concatenate([activating, near_drawn, far_drawn])
+    stands_for = np.concatenate(
+        [
+            np.ones(len(activating)),
+            np.full(len(near_drawn), len(near) / max(1, len(near_drawn))),
+            np.full(len(far_drawn), len(far) / max(1, len(far_drawn))),
+        ]
+    )
+    order = rng.permutation(len(drawn))
+    return drawn[order], tuple(stands_for[order].tolist()), (len(activating), len(drawn) - len(activating))
+
+
+def _firing_tokens(
+    store: Store, column: Column, rows: Int[np.ndarray, " rows"], thresholds: Thresholds
+) -> Int[np.ndarray, " tokens"]:
+    """The token ids on which the feature fires in these contexts, but for those on which it hardly ever does."""
+    ids, _ = store.ids(np.sort(rows))
+    fires = column.dense(np.sort(rows), ids.shape[1])[:, : ids.shape[1]] >= thresholds.high
+    tokens, counts = np.unique(ids[fires], return_counts=True)
+    common = np.argsort(-counts, kind="stable")
+    reached = np.cumsum(counts[common]) - counts[common]
+    kept: np.ndarray = tokens[common[reached < FIRING_SHARE * counts.sum()]]
+    return kept
+
+
+def _holding(
+    store: Store, rows: Int[np.ndarray, " rows"], tokens: Int[np.ndarray, " tokens"]
+) -> Bool[np.ndarray, " rows"]:
+    """Whether each context holds one of the tokens."""
+    ids, lengths = store.ids(rows)
+    inside = np.arange(ids.shape[1]) < lengths[:, None]
+    held: np.ndarray = np.any(np.isin(ids, tokens) & inside, axis=1)
+    return held
 
 
 def _spread(count: int, wanted: int, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:

@@ -14,7 +14,7 @@ from dsl.lexicon import Lexicon
 SEARCH_BUDGET = 20_000
 """Candidates that one search may try."""
 
-DEFAULT_DEBATERS = tuple(f"search:{strategy}" for strategy in STRATEGIES[:3])
+DEFAULT_DEBATERS = ("search:context", "search:semantic", "search:additive")
 
 
 def make_debaters(specs: Sequence[str], lexicon: Lexicon) -> tuple[Debater, ...]:

@@ -120,7 +120,8 @@ class _Sample:
 
     `density` is the share of all corpus positions at which the feature fires, where a corpus was at hand: samples hold
     about as many activating contexts as others, so prevalence has to come from here. None means that the examples are
-    all there is and stand for themselves.
+    all there is and stand for themselves. `stands_for` says of how many contexts of the corpus, relative to the others
+    in which the feature is silent, each example was drawn; empty where all of them were drawn alike.
     """
 
     feature: str
@@ -128,6 +129,11 @@ class _Sample:
     thresholds: Thresholds
     density: float | None = None
     vocabulary: Vocabulary | None = None
+    stands_for: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stands_for and len(self.stands_for) != len(self.examples):
+            raise ValueError(f"{len(self.examples)} examples but {len(self.stands_for)} shares of the corpus")
 
     @cached_property
     def batch(self) -> Batch:

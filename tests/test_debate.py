@@ -325,7 +325,7 @@ class TestSearch:
 
     def test_a_debater_that_searches_finds_what_was_planted_and_notes_what_it_tried(self) -> None:
         evidence = planted(self.NEAR, rows=60)
-        debaters = [SearchDebater(strategy, None, 2_000) for strategy in STRATEGIES]
+        debaters = [SearchDebater(strategy, None, 2_000) for strategy in STRATEGIES[:3]]
         transcript = debate(evidence, debaters, BuiltinJudge(), no_dev, random.Random(0))
         assert not transcript.forfeits
         assert all(turn.proposal.scratchpad.lines for turn in transcript.turns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def f1(truth: str | Explanation, found: Explanation, seed: int = 999) -> float:
     return 2 * float((fires & predicted).sum()) / max(1.0, float(fires.sum() + predicted.sum()))
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["context", "lexical", "semantic"])
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_a_planted_truth_is_found_again_on_unseen_text(truth: str, strategy: str) -> None:
     found = find(evidence(f"activates on {truth}"), strategy)
@@ -160,9 +161,19 @@ def test_silent_contexts_weigh_as_much_as_the_corpus_holds_of_them() -> None:
     assert sample.density is not None
     assert table.firing_weight / table.weight.sum() == pytest.approx(sample.density, rel=0.01)
     active = [row for row, example in enumerate(sample.examples) if example.peak > 0]
-    weight = table.weight.reshape(table.batch.ids.shape)[active]
-    silent = table.batch.mask[active] & ~table.fires.reshape(table.batch.ids.shape)[active]
-    assert np.unique(weight[silent]).tolist() == [1.0]
+    silent = np.isin(table.rows, active) & ~table.fires
+    assert np.unique(table.weight[silent]).tolist() == [1.0]
+
+
+def test_a_context_weighs_as_much_as_the_contexts_it_was_drawn_from() -> None:
+    sample = evidence('activates on the word "kitchen"', count=20)
+    shares = tuple(3.0 if number % 2 else 1.0 for number in range(len(sample.examples)))
+    table = tabulate(replace(sample, stands_for=shares))
+    quiet = [row for row, example in enumerate(sample.examples) if example.peak == 0]
+    weights = {row: float(table.weight[table.rows == row][0]) for row in quiet}
+    odd, even = ([weights[row] for row in quiet if row % 2 == side] for side in (1, 0))
+    assert odd == pytest.approx([3 * even[0]] * len(odd))
+    assert table.firing_weight / table.weight.sum() == pytest.approx(sample.density, rel=0.01)
 
 
 def test_a_counterexample_labels_its_own_position_only() -> None:

@@ -17,6 +17,7 @@ def dev_score(explanation: Explanation, dev: Dev) -> float:
 
         w = max(1, (firing / density - positions in activating contexts) / positions in the other contexts)
 
+    (times what the context stands for, where some were drawn from more of the corpus than others)
     so that firing positions make up `density` of the total weight, as they do in the corpus. Never below 1: a sample in
     which firing is already as rare stays as it is. Without `density` the examples stand for themselves: plain F1. A
     feature that never fires in the sample scores 0.
@@ -27,7 +28,7 @@ def dev_score(explanation: Explanation, dev: Dev) -> float:
     batch, mask = dev.batch, dev.batch.mask
     fires = (dev.activations >= dev.thresholds.high) & mask
     predicted = (evaluate(explanation, batch) >= PREDICTED) & mask
-    weights = np.where(fires.any(axis=1), 1.0, _weight_of_silent(fires, mask, dev.density))
+    weights = np.where(fires.any(axis=1), 1.0, _weights_of_silent(fires, mask, dev))
     firing = float(fires.sum())
     if not firing:
         return 0.0
@@ -35,9 +36,11 @@ def dev_score(explanation: Explanation, dev: Dev) -> float:
     return 2 * hits / (firing + float(weights @ predicted.sum(axis=1)))
 
 
-def _weight_of_silent(fires: np.ndarray, mask: np.ndarray, density: float | None) -> float:
+def _weights_of_silent(fires: np.ndarray, mask: np.ndarray, dev: Dev) -> np.ndarray:
     activating = fires.any(axis=1)
-    silent = int(mask[~activating].sum())
-    if not density or not silent:
-        return 1.0
-    return max(1.0, (float(fires.sum()) / density - float(mask[activating].sum())) / silent)
+    stands_for = np.array(dev.stands_for or (1.0,) * len(dev.examples))
+    silent = float(stands_for[~activating] @ mask[~activating].sum(axis=1))
+    if not dev.density or not silent:
+        return np.ones(len(fires))
+    rest = float(fires.sum()) / dev.density - float(mask[activating].sum())
+    return stands_for * max(1.0, rest / silent)

@@ -1,0 +1,212 @@
+"""Polishing an explanation by one edit at a time, each of which pays for its bits.
+
+Growth picks from a pool; polishing moves freely in the language: other distances, other positions, a list for what it
+has in common, a clause dropped or added. So it finds what no pool spells out, and it is how an explanation is mended
+that was shown to be wrong somewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from agents.atoms import Pool
+from agents.cover import LENIENCE, Cover
+from agents.growth import Budget, Prices, closed
+from agents.rules import expression
+from agents.stakes import MODERATE, WEAK, Stakes
+from agents.table import Table
+from dsl.complexity import bits
+from dsl.evaluate import Evaluator
+from dsl.lexicon import Lexicon
+from dsl.mutate import mutants
+from dsl.nodes import (
+    LEVELS,
+    MAX_DEPTH,
+    MAX_DISTANCE,
+    AnyToken,
+    Clause,
+    Except,
+    Explanation,
+    Expression,
+    FormsOf,
+    Node,
+    Positions,
+    RightAfter,
+    Tokens,
+    TokensWith,
+    Within,
+    Words,
+    WordsLike,
+    conjunction,
+    depth,
+    fold,
+    is_word,
+    union,
+)
+from dsl.rewrite import rewrites
+
+MOST_EDITS = 6
+MOST_MUTANTS = 300
+DISTANCES = (*range(1, 13), 14, 16, 18, 20, 24, 28, 32, 40, 48, 64, MAX_DISTANCE)
+HEADS = 6
+"""Words of a list whose forms and fields are tried in its place."""
+
+PER_BIT = 0.05
+"""What a bit costs an explanation that is mended, in firing positions: half a clause for a counterexample may pay."""
+
+_ADDING = Prices(per_bit=PER_BIT, error=0.3, conditions=3)
+_VALUES = np.array([0.0, *reversed(LEVELS.values())])
+
+
+def levels_of(predicted: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Which level each prediction is: 0 for none, 1 for faint, up to 4 for strong."""
+    return np.searchsorted((_VALUES[1:] + _VALUES[:-1]) / 2, predicted)
+
+
+class Polisher:
+    """Edits explanations of one table, priced per bit; all candidates count against the budget."""
+
+    def __init__(
+        self,
+        table: Table,
+        pool: Pool,
+        cover: Cover,
+        evaluator: Evaluator,
+        lexicon: Lexicon | None,
+        budget: Budget,
+        per_bit: float = PER_BIT,
+    ) -> None:
+        self._table, self._pool, self._cover, self._evaluator = table, pool, cover, evaluator
+        self._lexicon, self._budget, self._per_bit = lexicon, budget, per_bit
+
+    def polish(self, start: Explanation, stakes: Stakes, *, adding: bool) -> tuple[Explanation, ...]:
+        """The explanations on the way from `start`, each one edit from the last and better; the last is the best.
+
+        An edit is a mutant, another distance, position or list, and with `adding` also a further clause, an exception
+        or a condition grown for it.
+        """
+        path, best = [start], self.value(start, stakes)
+        while len(path) <= MOST_EDITS and not self._budget.spent:
+            edits = dict.fromkeys(self._rewritten(path[-1]))
+            edits.update(
+                dict.fromkeys(mutant.explanation for mutant in mutants(path[-1], self._lexicon)[:MOST_MUTANTS])
+            )
+            if adding:
+                edits.update(dict.fromkeys(self._additions(path[-1], stakes)))
+            values = [self.value(edit, stakes) for edit in edits]
+            if not values or max(values) <= best + 1e-9:
+                break
+            best = max(values)
+            path.append(list(edits)[int(np.argmax(values))])
+        return tuple(path)
+
+    def value(self, explanation: Explanation, stakes: Stakes) -> float:
+        """What an explanation is worth, in firing positions, less what its bits cost."""
+        self._budget.left -= 1
+        predicted = self._table.take(self._evaluator.evaluate(explanation))
+        return stakes.value(levels_of(predicted)) - self._per_bit * bits(explanation)
+
+    def _rewritten(self, explanation: Explanation) -> Iterator[Explanation]:
+        levels = {name: part for name, _, part in explanation.levels}
+        for name, part in levels.items():
+            for edited in rewrites(part, self._variants):
+                if depth(edited) <= MAX_DEPTH:
+                    yield Explanation.of({**levels, name: edited}, explanation.promotes)
+
+    def _variants(self, node: Node) -> Iterator[Node]:
+        """What else could stand in a node's place."""
+        match node:
+            case RightAfter(anchor):
+                yield from (Within(anchor, distance) for distance in DISTANCES[1:4])
+            case Within(anchor, distance):
+                yield RightAfter(anchor)
+                yield from (Within(anchor, other) for other in DISTANCES if other not in (1, distance))
+            case Positions(first, last):
+                for other in dict.fromkeys((first - 2, first - 1, first + 1, first + 2, 1)):
+                    if 1 <= other <= last:
+                        yield Positions(other, last)
+                yield from (Positions(first, last + step) for step in (-2, -1, 1, 2) if last + step >= first)
+            case Tokens(strings):
+                words = tuple(dict.fromkeys(fold(text.strip()) for text in strings))
+                if all(map(is_word, words)):
+                    yield Words(words)
+                    yield from self._fields(words)
+                yield from _in_common(strings)
+            case Words(words):
+                yield from self._fields(words)
+            case _:
+                return
+
+    def _fields(self, words: Sequence[str]) -> Iterator[Expression]:
+        if self._lexicon is None:
+            return
+        for word in words[:HEADS]:
+            if len(forms := self._lexicon.forms(word)) > 1:
+                yield FormsOf(word, forms)
+            if len(like := self._lexicon.like(word)) > 1:
+                yield WordsLike(word, like)
+
+    def _additions(self, explanation: Explanation, stakes: Stakes) -> Iterator[Explanation]:
+        """The explanation with the clause that adds most, with the exception that saves most, and narrowed."""
+        strong, size = explanation.strong, len(self._table.fires)
+        below, above = np.full(size, WEAK), np.full(size, MODERATE)
+        gained = stakes.utility(MODERATE, below)
+        held = np.zeros(size, dtype=np.bool_)
+        if explanation.predicted is not None:
+            held = self._table.take(self._evaluator.matches(explanation.predicted))
+        edits: list[Expression] = []
+        more = self._cover.best(
+            closed(held, gained), stakes.utility(MODERATE, np.where(held, above, below), 0.5), _ADDING
+        )
+        if more is not None:
+            edits.append(
+                expression(more, self._pool) if strong is None else union(strong, expression(more, self._pool))
+            )
+        if strong is not None and held.any():
+            lost = closed(~held, -gained)
+            less = self._cover.best(lost, lost, _ADDING)
+            if less is not None:
+                edits.append(_without(strong, expression(less, self._pool)))
+            kept = closed(~held, gained)
+            narrower = self._cover.best(kept, closed(~held, stakes.utility(MODERATE, below, LENIENCE)), _ADDING)
+            if narrower is not None:
+                edits.append(_narrowed(strong, expression(narrower, self._pool)))
+        yield from (replace(explanation, strong=edit) for edit in edits if depth(edit) <= MAX_DEPTH)
+
+
+def _in_common(strings: Sequence[str]) -> Iterator[Expression]:
+    """What several strings begin or end with."""
+    if len(strings) < 2:
+        return
+    start = _start(strings)
+    end = _start([text[::-1] for text in strings])[::-1]
+    if start.strip():
+        yield TokensWith("starting with", start)
+    if end.strip():
+        yield TokensWith("ending with", end)
+
+
+def _start(strings: Sequence[str]) -> str:
+    first, last = min(strings), max(strings)
+    same = [one == other for one, other in zip(first, last, strict=False)]
+    return first[: same.index(False)] if False in same else first[: len(same)]
+
+
+def _narrowed(strong: Expression, to: Expression) -> Expression:
+    match to:
+        case Clause(AnyToken(), modifiers):
+            return Clause(strong, modifiers)
+        case _:
+            return conjunction(strong, to)
+
+
+def _without(strong: Expression, less: Expression) -> Expression:
+    match strong:
+        case Except(kept, removed):
+            return Except(kept, union(removed, less))
+        case _:
+            return Except(strong, less)
