@@ -7,8 +7,9 @@ that was shown to be wrong somewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,6 +20,7 @@ from agents.growth import Budget, Prices, closed
 from agents.rules import expression
 from agents.stakes import MODERATE, WEAK, Stakes
 from agents.table import Table
+from dsl.classes import token_class, word_class
 from dsl.complexity import bits
 from dsl.evaluate import Evaluator
 from dsl.lexicon import Lexicon
@@ -28,6 +30,8 @@ from dsl.nodes import (
     MAX_DEPTH,
     MAX_DISTANCE,
     AnyToken,
+    Class,
+    ClassName,
     Clause,
     Except,
     Explanation,
@@ -37,6 +41,7 @@ from dsl.nodes import (
     Positions,
     RightAfter,
     Tokens,
+    TokensMatching,
     TokensWith,
     Within,
     Words,
@@ -86,23 +91,31 @@ class Polisher:
     def polish(self, start: Explanation, stakes: Stakes, *, adding: bool) -> tuple[Explanation, ...]:
         """The explanations on the way from `start`, each one edit from the last and better; the last is the best.
 
-        An edit is a mutant, another distance, position or list, and with `adding` also a further clause, an exception
-        or a condition grown for it.
+        An edit is a mutant, another distance, position or list; and a further clause, an exception or a condition
+        grown for it, where none of the others helps or `adding` says to try at once.
         """
         path, best = [start], self.value(start, stakes)
         while len(path) <= MOST_EDITS and not self._budget.spent:
-            edits = dict.fromkeys(self._rewritten(path[-1]))
-            edits.update(
-                dict.fromkeys(mutant.explanation for mutant in mutants(path[-1], self._lexicon)[:MOST_MUTANTS])
-            )
-            if adding:
-                edits.update(dict.fromkeys(self._additions(path[-1], stakes)))
-            values = [self.value(edit, stakes) for edit in edits]
-            if not values or max(values) <= best + 1e-9:
+            mutated = mutants(path[-1], self._lexicon)[:MOST_MUTANTS]
+            edits = [*self._rewritten(path[-1]), *(mutant.explanation for mutant in mutated)]
+            step = self._best(edits, stakes, best)
+            if step is None or adding:
+                more = self._best(self._additions(path[-1], stakes), stakes, best if step is None else step[0])
+                step = more or step
+            if step is None:
                 break
-            best = max(values)
-            path.append(list(edits)[int(np.argmax(values))])
+            best = step[0]
+            path.append(step[1])
         return tuple(path)
+
+    def _best(self, edits: Iterable[Explanation], stakes: Stakes, above: float) -> tuple[float, Explanation] | None:
+        """The edit of the highest value, where that is above a value already reached."""
+        found: tuple[float, Explanation] | None = None
+        for edit in dict.fromkeys(edits):
+            value = self.value(edit, stakes)
+            if value > above + 1e-9:
+                above, found = value, (value, edit)
+        return found
 
     def value(self, explanation: Explanation, stakes: Stakes) -> float:
         """What an explanation is worth, in firing positions, less what its bits cost."""
@@ -135,9 +148,14 @@ class Polisher:
                 if all(map(is_word, words)):
                     yield Words(words)
                     yield from self._fields(words)
-                yield from _in_common(strings)
+                yield from map(Class, get_args(ClassName))
+                yield from _in_common(strings, Tokens)
             case Words(words):
                 yield from self._fields(words)
+                yield from map(Class, get_args(ClassName))
+                yield from _in_common(tuple(f" {word}" for word in words), Words)
+            case TokensWith() | TokensMatching():
+                yield from map(Class, get_args(ClassName))
             case _:
                 return
 
@@ -178,22 +196,25 @@ class Polisher:
         yield from (replace(explanation, strong=edit) for edit in edits if depth(edit) <= MAX_DEPTH)
 
 
-def _in_common(strings: Sequence[str]) -> Iterator[Expression]:
-    """What several strings begin or end with."""
-    if len(strings) < 2:
-        return
-    start = _start(strings)
-    end = _start([text[::-1] for text in strings])[::-1]
-    if start.strip():
-        yield TokensWith("starting with", start)
-    if end.strip():
-        yield TokensWith("ending with", end)
-
-
-def _start(strings: Sequence[str]) -> str:
-    first, last = min(strings), max(strings)
-    same = [one == other for one, other in zip(first, last, strict=False)]
-    return first[: same.index(False)] if False in same else first[: len(same)]
+def _in_common(strings: Sequence[str], kind: type[Tokens] | type[Words]) -> Iterator[Expression]:
+    """What at least two of the strings begin or end with, or a class they are of, beside the list of the rest."""
+    kinds: dict[Expression, list[str]] = {}
+    for text in strings:
+        for length in range(1, len(text) + 1):
+            if text[:length].strip():
+                kinds.setdefault(TokensWith("starting with", text[:length]), []).append(text)
+            if text[-length:].strip():
+                kinds.setdefault(TokensWith("ending with", text[-length:]), []).append(text)
+        for name in get_args(ClassName):
+            test = token_class(name) or word_class(name)
+            if test is not None and text.strip() and test(text.strip()):
+                kinds.setdefault(Class(name), []).append(text)
+    for shared, members in kinds.items():
+        if len(members) > 1:
+            rest = tuple(text for text in strings if text not in members)
+            if kind is Words:
+                rest = tuple(text.strip() for text in rest)
+            yield union(shared, kind(rest)) if rest else shared
 
 
 def _narrowed(strong: Expression, to: Expression) -> Expression:
