@@ -31,18 +31,18 @@ def parse(text: str, lexicon: Lexicon | None = None) -> Explanation:
     """
     if len(text) > MAX_LENGTH:
         reason = f"the text has {len(text):,} characters; an explanation has at most {MAX_LENGTH:,}"
-        raise diagnose(tidy(text[:200]), ReadError(reason, 0), _failure_of)
+        raise diagnose(tidy(text[:200]), ReadError(reason, 0), failure_of)
     source = tidy(text)
     try:
         return _read(source.text, lexicon)
     except ReadError as failure:
-        raise diagnose(source, failure, _failure_of) from None
+        raise diagnose(source, failure, failure_of) from None
 
 
-def _failure_of(text: str) -> ReadError | None:
-    """What stops a text from being an explanation that needs no lexicon, or None."""
+def failure_of(text: str, lexicon: Lexicon | None = None) -> ReadError | None:
+    """What stops a tidied text from being an explanation, or None; without looking for what was meant."""
     try:
-        _read(text, None)
+        _read(text, lexicon)
     except ReadError as failure:
         return failure
     return None

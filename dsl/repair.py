@@ -116,33 +116,57 @@ def _starts(text: str, failure: ReadError, failure_of: FailureOf) -> Iterator[tu
         head = head[:cut].rstrip()
 
 
-def _alike(unread: str, expected: frozenset[str]) -> Iterator[tuple[float, str, str]]:
+def _alike(unread: str, expected: frozenset[str]) -> tuple[tuple[float, str, str], ...]:
     """Keywords that the unread text may begin with, misspelt: likeness, as typed, as meant."""
-    pieces = re.match(r'[^"/,;()\[\]]{0,80}', unread)
-    words = list(re.finditer(r"\S+", pieces[0] if pieces else ""))
-    if unread[:1].isdigit():
-        return
-    unlike = bool(words) and words[0][0] in NO_CLASSES
-    for keyword in sorted(expected - {"STRING", "WORD", "REGEX", "NUMBER", "DISTANCE", "$END"}):
-        for meant in get_args(ClassName) if keyword == "CLASS" else (keyword,):
-            for other in SYNONYMS.get(meant.strip(" ;"), ()):
-                if said := re.match(rf" ?{other}\b", unread):
-                    yield 0.95, said[0], meant
-            count = len(meant.split())
-            for number in range(max(1, count - 1), count + 2):
-                if number > len(words) or (unlike and keyword == "CLASS") or not meant.strip(" ;,()[]"):
-                    break
-                typed = unread[: words[number - 1].end()]
-                if (likeness := _likeness(typed.strip().casefold(), meant.strip(" ;"))) > _ALIKE:
-                    yield likeness, typed, meant
+    return _beginnings(unread[:_BEGINNING], expected)
 
 
 _ALIKE = 0.7
+_BEGINNING = 200
+"""Characters of the unread text that are looked at: more than any keyword, or what stands for one, has."""
+
+
+@lru_cache(maxsize=20_000)  # one text's candidates have most of their unread text in common
+def _beginnings(unread: str, expected: frozenset[str]) -> tuple[tuple[float, str, str], ...]:
+    if unread[:1].isdigit():
+        return ()
+    pieces = re.match(r'[^"/,;()\[\]]{0,80}', unread)
+    ends = [word.end() for word in re.finditer(r"\S+", pieces[0] if pieces else "")]
+    typed = [(unread[:end], unread[:end].strip().casefold()) for end in ends]
+    unlike = bool(ends) and unread[: ends[0]].strip() in NO_CLASSES
+    found: list[tuple[float, str, str]] = []
+    for keyword, of_class in _keywords(expected):
+        spelt = keyword.strip(" ;")
+        found.extend((0.95, said[0], keyword) for other in _synonyms(spelt) if (said := other.match(unread)))
+        if (unlike and of_class) or not spelt.strip(",()[]"):
+            continue
+        count = len(keyword.split())
+        for written, folded in typed[max(0, count - 2) : count + 1]:
+            if (likeness := _likeness(folded, spelt)) > _ALIKE:
+                found.append((likeness, written, keyword))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1_000)
+def _keywords(expected: frozenset[str]) -> tuple[tuple[str, bool], ...]:
+    """The keywords among what is expected, each class one of them, and whether it is a class."""
+    return tuple(
+        (meant, keyword == "CLASS")
+        for keyword in sorted(expected - {"STRING", "WORD", "REGEX", "NUMBER", "DISTANCE", "$END"})
+        for meant in (get_args(ClassName) if keyword == "CLASS" else (keyword,))
+    )
+
+
+@cache
+def _synonyms(keyword: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(rf" ?{other}\b") for other in SYNONYMS.get(keyword, ()))
 
 
 @lru_cache(maxsize=100_000)  # one text's candidates ask for the same few again and again
 def _likeness(typed: str, meant: str) -> float:
     """How alike two texts are, 0 where they are not alike enough to matter."""
+    if 2 * min(len(typed), len(meant)) <= _ALIKE * (len(typed) + len(meant)):  # no letters in common make up for that
+        return 0.0
     matcher = SequenceMatcher(None, typed, meant)
     return matcher.ratio() if matcher.quick_ratio() > _ALIKE else 0.0
 

@@ -15,8 +15,9 @@ from typing import get_args
 
 from dsl.errors import ExplanationError
 from dsl.nodes import ClassName
-from dsl.parse import parse
+from dsl.parse import failure_of, parse
 from dsl.render import render
+from dsl.source import tidy
 
 WORDS = ("pizza", "crust", "don't", "Straße", "漢字", "naïve", "e\u0301", "42", "the", "a")
 STRINGS = (" pizza", "pizza", " the", r"\n", r"\"", r"\\", r"\xc3\xa9", r"\xff", "😀", "(", ")", "/", ",", " ", "'s")
@@ -73,6 +74,17 @@ def is_valid(text: str) -> bool:
         return True
     json.dumps([str(answer), answer.reason, answer.expected, answer.nearest], ensure_ascii=False).encode("utf-8")
     assert answer.nearest is None or parse(answer.nearest), "the suggestion does not parse"
+    return False
+
+
+def is_plainly_valid(text: str) -> bool:
+    """The same by the parser alone, which says where it stopped and leaves it at that."""
+    tidied = tidy(text).text
+    failure = failure_of(tidied, SomeWords())
+    if failure is None:
+        return is_valid(text)
+    assert 0 <= failure.offset <= len(tidied) + 1, "it stopped outside the text"  # past the space a keyword ends with
+    assert failure.reason or failure.expected, "nothing is said of why it stopped"
     return False
 
 
