@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from typing import get_args
 
 import numpy as np
@@ -24,7 +25,7 @@ from dsl.classes import token_class, word_class
 from dsl.complexity import bits
 from dsl.evaluate import Evaluator
 from dsl.lexicon import Lexicon
-from dsl.mutate import mutants
+from dsl.mutate import edits
 from dsl.nodes import (
     LEVELS,
     MAX_DEPTH,
@@ -55,7 +56,9 @@ from dsl.nodes import (
 from dsl.rewrite import rewrites
 
 MOST_EDITS = 6
-MOST_MUTANTS = 300
+MOST_MOVES, TOKENS_TRIED = 600, 10_000_000
+"""Moves tried for one edit, at most, and fewer where each has more tokens to run on."""
+
 DISTANCES = (*range(1, 13), 14, 16, 18, 20, 24, 28, 32, 40, 48, 64, MAX_DISTANCE)
 HEADS = 6
 """Words of a list whose forms and fields are tried in its place."""
@@ -87,6 +90,7 @@ class Polisher:
     ) -> None:
         self._table, self._pool, self._cover, self._evaluator = table, pool, cover, evaluator
         self._lexicon, self._budget, self._per_bit = lexicon, budget, per_bit
+        self._most = min(MOST_MOVES, TOKENS_TRIED // max(1, table.batch.ids.size))
 
     def polish(self, start: Explanation, stakes: Stakes, *, adding: bool) -> tuple[Explanation, ...]:
         """The explanations on the way from `start`, each one edit from the last and better; the last is the best.
@@ -96,9 +100,9 @@ class Polisher:
         """
         path, best = [start], self.value(start, stakes)
         while len(path) <= MOST_EDITS and not self._budget.spent:
-            mutated = mutants(path[-1], self._lexicon)[:MOST_MUTANTS]
-            edits = [*self._rewritten(path[-1]), *(mutant.explanation for mutant in mutated)]
-            step = self._best(edits, stakes, best)
+            mutants = (mutant.explanation for mutant in edits(path[-1], self._lexicon))
+            moves = islice(chain(self._rewritten(path[-1]), mutants), self._most)
+            step = self._best(moves, stakes, best)
             if step is None or adding:
                 more = self._best(self._additions(path[-1], stakes), stakes, best if step is None else step[0])
                 step = more or step
@@ -108,10 +112,10 @@ class Polisher:
             path.append(step[1])
         return tuple(path)
 
-    def _best(self, edits: Iterable[Explanation], stakes: Stakes, above: float) -> tuple[float, Explanation] | None:
+    def _best(self, moves: Iterable[Explanation], stakes: Stakes, above: float) -> tuple[float, Explanation] | None:
         """The edit of the highest value, where that is above a value already reached."""
         found: tuple[float, Explanation] | None = None
-        for edit in dict.fromkeys(edits):
+        for edit in dict.fromkeys(moves):
             value = self.value(edit, stakes)
             if value > above + 1e-9:
                 above, found = value, (value, edit)
@@ -176,24 +180,24 @@ class Polisher:
         held = np.zeros(size, dtype=np.bool_)
         if explanation.predicted is not None:
             held = self._table.take(self._evaluator.matches(explanation.predicted))
-        edits: list[Expression] = []
+        grown: list[Expression] = []
         more = self._cover.best(
             closed(held, gained), stakes.utility(MODERATE, np.where(held, above, below), 0.5), _ADDING
         )
         if more is not None:
-            edits.append(
+            grown.append(
                 expression(more, self._pool) if strong is None else union(strong, expression(more, self._pool))
             )
         if strong is not None and held.any():
             lost = closed(~held, -gained)
             less = self._cover.best(lost, lost, _ADDING)
             if less is not None:
-                edits.append(_without(strong, expression(less, self._pool)))
+                grown.append(_without(strong, expression(less, self._pool)))
             kept = closed(~held, gained)
             narrower = self._cover.best(kept, closed(~held, stakes.utility(MODERATE, below, LENIENCE)), _ADDING)
             if narrower is not None:
-                edits.append(_narrowed(strong, expression(narrower, self._pool)))
-        yield from (replace(explanation, strong=edit) for edit in edits if depth(edit) <= MAX_DEPTH)
+                grown.append(_narrowed(strong, expression(narrower, self._pool)))
+        yield from (replace(explanation, strong=edit) for edit in grown if depth(edit) <= MAX_DEPTH)
 
 
 def _in_common(strings: Sequence[str], kind: type[Tokens] | type[Words]) -> Iterator[Expression]:

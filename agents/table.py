@@ -30,6 +30,9 @@ LEAST_WEIGHT, MOST_WEIGHT = 0.25, 50.0
 WEAKEST, STRONGEST = 0.3, 3.0
 """Bounds of what a firing position counts, before scaling to one on average."""
 
+MOST_POSITIONS = 20_000
+"""More positions than these are thinned out: search looks at every position again and again."""
+
 LOUD, TYPICAL = 0.8, 0.7
 """The quantile of firing activations that counts as full strength, and the strength where only firing is known."""
 
@@ -152,9 +155,36 @@ def tabulate(evidence: Evidence, must_hold: Sequence[Labelled] = ()) -> Table:
         strengths[row] = np.where(fires[row], TYPICAL, 0.0)
     must = weight > 0
     must[:count] = False
-    places = np.flatnonzero(weight)
-    columns = (fires, strengths, weight, must)
-    return Table(batch, places, *(column.reshape(-1)[places] for column in columns))
+    places, scale = _kept(fires.reshape(-1), must.reshape(-1), weight.reshape(-1), batch)
+    fires, strengths, weight, must = (column.reshape(-1)[places] for column in (fires, strengths, weight, must))
+    return Table(batch, places, fires, strengths, weight * scale, must)
+
+
+def _kept(
+    fires: Bool[np.ndarray, " all"], must: Bool[np.ndarray, " all"], weight: Float[np.ndarray, " all"], batch: Batch
+) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """The positions to look at, and what each is to weigh more for those left out.
+
+    All of them where they are not too many. Else all that must hold, and equal steps through the firing ones, the
+    silent ones of tokens that fire elsewhere (those are the hard ones), and the rest.
+    """
+    known = weight > 0
+    if int(known.sum()) <= MOST_POSITIONS:
+        places = np.flatnonzero(known)
+        return places, np.ones(len(places))
+    ids = batch.ids.reshape(-1)
+    alike = np.isin(ids, np.unique(ids[fires & known]))
+    groups = (must, fires & ~must, known & alike & ~fires & ~must, known & ~alike & ~fires & ~must)
+    chosen, scales = [np.flatnonzero(must)], [np.ones(int(must.sum()))]
+    for group, share in zip(groups[1:], (0.25, 0.4, 0.35), strict=True):
+        members = np.flatnonzero(group)
+        most = int(share * MOST_POSITIONS)
+        taken = members[np.arange(most) * len(members) // most] if len(members) > most else members
+        chosen.append(taken)
+        scales.append(np.full(len(taken), len(members) / max(1, len(taken))))
+    places = np.concatenate(chosen)
+    order = np.argsort(places)
+    return places[order], np.concatenate(scales)[order]
 
 
 def _silent_weights(

@@ -83,6 +83,7 @@ class DefaultLexicon:
         self._cache = cache_folder() if cache is None else cache
         self._embedder = embedder
         self._find_wordnet = wordnet
+        self._like: dict[str, tuple[str, ...]] = {}
 
     def prepare(self) -> None:
         """Load or make the word vectors now, so that worker processes find them made."""
@@ -105,6 +106,11 @@ class DefaultLexicon:
         They share a part of speech with it; names are like names, and words of a closed class like its other words.
         """
         word = fold(word)
+        if word not in self._like:
+            self._like[word] = self._make_like(word)
+        return self._like[word]
+
+    def _make_like(self, word: str) -> tuple[str, ...]:
         if others := self._of_class(word):
             return (word, *others[: LIKE - 1])
         near = self._near(

@@ -86,16 +86,23 @@ def mutants(explanation: Explanation, lexicon: Lexicon | None = None) -> tuple[M
     widen -> activates on capitalised words
     narrow -> activates on the start of a sentence and names
     """
-    found: dict[Explanation, Step] = {}
-    for step, levels in _levels(explanation, lexicon):
-        if all(depth(expression) <= MAX_DEPTH for expression in levels.values()):
-            found.setdefault(Explanation.of(levels, explanation.promotes), step)
     prover = Prover()
     return tuple(
-        Mutant(mutant, step)
-        for mutant, step in found.items()
-        if not (at_least(explanation, mutant, prover) and at_least(mutant, explanation, prover))
+        mutant
+        for mutant in edits(explanation, lexicon)
+        if not (at_least(explanation, mutant.explanation, prover) and at_least(mutant.explanation, explanation, prover))
     )
+
+
+def edits(explanation: Explanation, lexicon: Lexicon | None = None) -> Iterator[Mutant]:
+    """As `mutants`, one by one and without the proof that each predicts something else."""
+    found: set[Explanation] = set()
+    for step, levels in _levels(explanation, lexicon):
+        if all(depth(expression) <= MAX_DEPTH for expression in levels.values()):
+            mutant = Explanation.of(levels, explanation.promotes)
+            if mutant not in found:
+                found.add(mutant)
+                yield Mutant(mutant, step)
 
 
 def _levels(explanation: Explanation, lexicon: Lexicon | None) -> Iterator[tuple[Step, Levels]]:
