@@ -6,6 +6,7 @@ import numpy as np
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import law
 from messy import PIECES, WORDS, messy_contexts
 from strategies import explanations, expressions
 
@@ -29,8 +30,7 @@ def our_explanations(draw: st.DrawFn) -> Explanation:
     return draw(_explanations)
 
 
-@given(our_expressions(), st.lists(contexts, max_size=4))
-@settings(max_examples=200, deadline=None)
+@law(our_expressions(), st.lists(contexts, max_size=4), everyday=100, full=3_000)
 def test_the_arrays_agree_with_the_reference(expression: Expression, some: list[Context]) -> None:
     held = matches(expression, Batch.of(some))
     for row, context in enumerate(some):
@@ -56,8 +56,7 @@ def test_meaning_is_causal(explanation: Explanation, context: Context, data: st.
     assert np.array_equal(whole[:, :t], cut)
 
 
-@given(our_explanations(), st.lists(contexts, max_size=4))
-@settings(max_examples=60, deadline=None)
+@law(our_explanations(), st.lists(contexts, max_size=4), everyday=40, full=600)
 def test_a_batch_equals_its_contexts_one_at_a_time(explanation: Explanation, some: list[Context]) -> None:
     together = evaluate(explanation, Batch.of(some))
     for row, context in enumerate(some):
@@ -66,8 +65,7 @@ def test_a_batch_equals_its_contexts_one_at_a_time(explanation: Explanation, som
         assert not together[row, len(alone) :].any()
 
 
-@given(our_expressions(), st.lists(contexts, min_size=2, max_size=4))
-@settings(max_examples=60, deadline=None)
+@law(our_expressions(), st.lists(contexts, min_size=2, max_size=4), everyday=40, full=600)
 def test_a_shared_vocabulary_remembers_nothing_that_changes_an_answer(
     expression: Expression, some: list[Context]
 ) -> None:
@@ -81,8 +79,7 @@ def test_a_shared_vocabulary_remembers_nothing_that_changes_an_answer(
         assert held[0].tolist() == matches(expression, Batch.of([context]))[0].tolist(), number
 
 
-@given(st.lists(our_expressions(), min_size=1, max_size=6), st.lists(contexts, max_size=3))
-@settings(max_examples=60, deadline=None)
+@law(st.lists(our_expressions(), min_size=1, max_size=6), st.lists(contexts, max_size=3), everyday=30, full=600)
 def test_an_evaluator_with_little_room_gives_the_same_answers(some: list[Expression], texts: list[Context]) -> None:
     batch = Batch.of(texts)
     small, large = Evaluator(batch, keep_bytes=0), Evaluator(batch)
@@ -94,8 +91,7 @@ def test_an_evaluator_with_little_room_gives_the_same_answers(some: list[Express
         assert np.array_equal(bits.astype(np.bool_), expected[batch.mask])
 
 
-@given(our_explanations(), st.lists(contexts, max_size=5), st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@law(our_explanations(), st.lists(contexts, max_size=5), st.integers(1, 40), everyday=40, full=600)
 def test_chunks_of_any_size_are_the_whole(explanation: Explanation, some: list[Context], chunk_tokens: int) -> None:
     batch = Batch.of(some)
     ids = batch.ids.astype(np.uint16)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import law
 from strategies import explanations
 from test_evaluate_laws import PIECES, WORDS, contexts
 
@@ -37,8 +38,7 @@ def neighbours(draw: st.DrawFn) -> tuple[Explanation, Explanation, Explanation]:
     return first, second, draw(st.sampled_from(mutants(second))).explanation
 
 
-@settings(max_examples=60, deadline=None)
-@given(some_explanation())
+@law(some_explanation(), everyday=40, full=1_000)
 def test_an_explanation_subsumes_and_equals_itself_and_its_simple_form(explanation: Explanation) -> None:
     simple = simplify(explanation)
     assert subsumes(explanation, explanation)
@@ -66,7 +66,7 @@ def keeps_the_laws(several: Three, texts: list[Context]) -> None:
             assert (one, three) in broader
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(neighbours(), st.lists(contexts, max_size=3))
 def test_subsumption_is_transitive_and_never_contradicted_by_evaluation(several: Three, texts: list[Context]) -> None:
     keeps_the_laws(several, texts)
@@ -156,8 +156,7 @@ def test_a_witness_is_the_shortest_text_that_shows_the_difference() -> None:
     assert shown == {((" ate", " pizza"), 1.0, 0.0), (("a", " cat", " sat", " on", " pizza"), 0.0, 1.0)}
 
 
-@settings(max_examples=30, deadline=None)
-@given(neighbours(), st.lists(contexts, min_size=1, max_size=2))
+@law(neighbours(), st.lists(contexts, min_size=1, max_size=2), everyday=15, full=300)
 def test_every_witness_shows_what_it_says(several: Three, texts: list[Context]) -> None:
     one, _, other = several
     found = compare(one, other, [Batch.of(texts)])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import law
 from strategies import explanations, expressions, strings, words
 
 from dsl.complexity import bits, order, size
@@ -37,8 +37,7 @@ modifiers: st.SearchStrategy[Modifier] = st.one_of(
 )
 
 
-@settings(deadline=None)
-@given(expressions(), expressions(max_leaves=3), modifiers)
+@law(expressions(), expressions(max_leaves=3), modifiers, everyday=50, full=1_000)
 def test_adding_a_clause_never_makes_an_expression_shorter(
     expression: Expression, other: Expression, modifier: Modifier
 ) -> None:
@@ -54,8 +53,7 @@ def test_adding_a_clause_never_makes_an_expression_shorter(
         assert size(longer) >= size(expression)
 
 
-@settings(deadline=None)
-@given(expressions(), expressions(max_leaves=3), strings(), strings())
+@law(expressions(), expressions(max_leaves=3), strings(), strings(), everyday=50, full=1_000)
 def test_adding_a_level_or_a_promoted_token_never_makes_an_explanation_shorter(
     strong: Expression, weak: Expression, one: str, other: str
 ) -> None:
@@ -64,8 +62,7 @@ def test_adding_a_level_or_a_promoted_token_never_makes_an_explanation_shorter(
     assert plain <= bits(Explanation(strong, None, (one,))) <= bits(Explanation(strong, None, (one, other)))
 
 
-@settings(deadline=None)
-@given(st.lists(words(), min_size=2, max_size=40), words())
+@law(st.lists(words(), min_size=2, max_size=40), words(), everyday=50, full=1_000)
 def test_a_longer_list_never_costs_less(listed: list[str], word: str) -> None:
     for longer, shorter in itertools.pairwise(range(len(listed), 0, -1)):
         assert bits(Words(tuple(listed[:longer]))) >= bits(Words(tuple(listed[:shorter])))
@@ -95,8 +92,7 @@ def test_what_is_common_and_short_costs_less(simpler: Expression | Modifier, ric
     assert cost(simpler) < cost(richer)
 
 
-@settings(deadline=None)
-@given(st.lists(explanations(max_leaves=3), min_size=2, max_size=4))
+@law(st.lists(explanations(max_leaves=3), min_size=2, max_size=4), everyday=50, full=1_000)
 def test_the_order_is_total_and_ties_only_equals(several: list[Explanation]) -> None:
     ranked, backwards = sorted(several, key=order), several[::-1]
     assert ranked == sorted(backwards, key=order)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume
 from lark import Lark
+from laws import law
 from llguidance import LLMatcher, LLTokenizer, grammar_from
 from strategies import explanations
 from test_language_parse import SmallLexicon
@@ -41,6 +42,7 @@ BOUNDS = [
     Bounds(constructs=8, nesting=3, lists="either"),
     Bounds(constructs=2, nesting=MAX_NESTING, letters="every"),
 ]
+LARGE = [pytest.param(bounds, marks=pytest.mark.slow) for bounds in BOUNDS[3:]]  # seconds each to build whole
 WIDE = Bounds(constructs=8, nesting=4, entries=4, string=40, word=24, letters="every")
 TOKENIZER = LLTokenizer("byte")
 
@@ -56,7 +58,7 @@ def matcher(bounds: Bounds) -> LLMatcher:
     return fresh(bounds).deep_copy()
 
 
-@pytest.mark.parametrize("bounds", BOUNDS, ids=str)
+@pytest.mark.parametrize("bounds", [*BOUNDS[:3], *LARGE], ids=str)
 def test_llguidance_and_lark_take_the_decoding_grammar_without_a_hidden_choice(bounds: Bounds) -> None:
     text = decoding_grammar(bounds)
     assert LLMatcher.validate_grammar(grammar_from("lark", text)) == ""
@@ -93,8 +95,7 @@ def written_at_random(under: LLMatcher, rng: random.Random) -> str:
     return written.decode("utf-8")
 
 
-@settings(max_examples=200, deadline=None)
-@given(explanations(max_leaves=5))
+@law(explanations(max_leaves=5), everyday=60, full=1_000)
 def test_every_canonical_text_within_the_bounds_is_allowed(explanation: Explanation) -> None:
     assume(is_within(explanation, WIDE))
     under = matcher(WIDE)

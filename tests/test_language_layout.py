@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import law
 from strategies import explanations
 
 from dsl.digest import LANGUAGE_VERSION, digest
@@ -34,16 +34,14 @@ activates strongly on
     promotes " fast", " quickly\""""
 
 
-@settings(max_examples=150, deadline=None)
-@given(explanations(max_leaves=12), st.integers(1, 120))
+@law(explanations(max_leaves=12), st.integers(1, 120), everyday=60, full=1_000)
 def test_a_layout_parses_back_and_laying_out_again_changes_nothing(explanation: Explanation, width: int) -> None:
     text = layout(explanation, width)
     assert parse(text) == explanation
     assert layout(parse(text), width) == text
 
 
-@settings(deadline=None)
-@given(explanations(max_leaves=12), st.integers(1, 120))
+@law(explanations(max_leaves=12), st.integers(1, 120), everyday=60, full=1_000)
 def test_only_the_first_line_begins_at_the_margin_and_none_ends_in_space(explanation: Explanation, width: int) -> None:
     first, *rest = layout(explanation, width).split("\n")
     assert first.startswith("activates")
@@ -65,8 +63,7 @@ def test_lines_keep_to_the_width_where_literals_allow() -> None:
         assert max(map(len, layout(parse(LONG), width).split("\n"))) <= width
 
 
-@settings(deadline=None)
-@given(explanations())
+@law(explanations(), everyday=50, full=1_000)
 def test_a_digest_belongs_to_the_value(explanation: Explanation) -> None:
     assert digest(parse(layout(explanation, 30))) == digest(parse(render(explanation)))
     assert digest(explanation) != digest(replace(explanation, promotes=("never promoted",)))

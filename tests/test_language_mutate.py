@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from laws import law
 from strategies import explanations
 
 from dsl.complexity import size
@@ -31,8 +31,7 @@ def edits(text: str) -> set[tuple[str, str]]:
     return {(mutant.step, render(mutant.explanation).removeprefix("activates on ")) for mutant in found}
 
 
-@settings(max_examples=60, deadline=None)
-@given(explanations())
+@law(explanations(), everyday=25, full=500)
 def test_mutants_are_distinct_valid_and_never_the_original(explanation: Explanation) -> None:
     found = mutants(explanation)
     assert found
@@ -43,14 +42,12 @@ def test_mutants_are_distinct_valid_and_never_the_original(explanation: Explanat
         assert parse(render(mutant.explanation)) == mutant.explanation
 
 
-@settings(deadline=None)
-@given(explanations())
+@law(explanations(), everyday=20, full=500)
 def test_mutants_come_in_an_order_that_only_the_value_decides(explanation: Explanation) -> None:
     assert mutants(explanation) == mutants(parse(render(explanation)))
 
 
-@settings(deadline=None)
-@given(explanations())
+@law(explanations(), everyday=25, full=500)
 def test_dropping_makes_an_explanation_smaller(explanation: Explanation) -> None:
     for mutant in mutants(explanation):
         if mutant.step == "drop":

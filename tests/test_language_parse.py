@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lark import Lark
+from laws import law
 from llguidance import LLMatcher, LLTokenizer, grammar_from
 from strategies import explanations
 
@@ -316,8 +317,7 @@ def test_hostile_text_is_a_clear_error_that_can_be_printed(text: str) -> None:
     assert len(str(caught.value)) < 2_000
 
 
-@settings(deadline=None)
-@given(st.text() | st.text(alphabet='activates on the "token(),;[]/\\\n'))
+@law(st.text() | st.text(alphabet='activates on the "token(),;[]/\\\n'), everyday=50, full=1_000)
 def test_any_text_is_read_or_answered_with_an_explanation_error(text: str) -> None:
     error = error_of(text)
     if error is None:
@@ -327,8 +327,7 @@ def test_any_text_is_read_or_answered_with_an_explanation_error(text: str) -> No
         assert error.nearest is None or parse(error.nearest)
 
 
-@settings(max_examples=40, deadline=None)
-@given(explanations(), st.randoms(use_true_random=False))
+@law(explanations(), st.randoms(use_true_random=False), everyday=20, full=500)
 def test_every_damaged_explanation_is_read_or_answered_with_a_text_that_parses(
     explanation: Explanation, rng: random.Random
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import law
 from strategies import COMMON_STRINGS, COMMON_WORDS, awkward_strings, explanations, expressions
 
 from dsl.errors import ExplanationError
@@ -13,14 +14,12 @@ from dsl.parse import parse
 from dsl.render import quoted, render, render_expression
 
 
-@settings(max_examples=300, deadline=None)
-@given(explanations())
+@law(explanations(), everyday=100, full=2_000)
 def test_canonical_text_parses_back_to_an_equal_explanation(explanation: Explanation) -> None:
     assert parse(render(explanation)) == explanation
 
 
-@settings(deadline=None)
-@given(explanations(max_leaves=25))
+@law(explanations(max_leaves=25), everyday=40, full=500)
 def test_large_explanations_parse_back_too(explanation: Explanation) -> None:
     assert parse(render(explanation)) == explanation
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import law
 from strategies import atoms, explanations, expressions
 from test_evaluate_laws import PIECES, WORDS, contexts
 
@@ -90,7 +91,7 @@ def keeps_the_law(explanation: Explanation, texts: list[Context]) -> None:
     assert simple.promotes == explanation.promotes
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(some_explanation(), st.lists(contexts, max_size=4))
 def test_simplifying_keeps_the_meaning_and_never_lengthens(explanation: Explanation, texts: list[Context]) -> None:
     keeps_the_law(explanation, texts)
@@ -103,8 +104,7 @@ def test_simplifying_keeps_the_meaning_at_full_size(explanation: Explanation, te
     keeps_the_law(explanation, texts)
 
 
-@settings(max_examples=100, deadline=None)
-@given(some_expression(), some_expression(), st.lists(contexts, min_size=1, max_size=4))
+@law(some_expression(), some_expression(), st.lists(contexts, min_size=1, max_size=4), everyday=60, full=2_000)
 def test_what_is_proven_of_two_expressions_holds_on_every_text(
     one: Expression, other: Expression, texts: list[Context]
 ) -> None:
@@ -118,8 +118,7 @@ def test_what_is_proven_of_two_expressions_holds_on_every_text(
         assert (first | second)[batch.mask].all()
 
 
-@settings(max_examples=100, deadline=None)
-@given(some_expression(), st.lists(contexts, min_size=1, max_size=4))
+@law(some_expression(), st.lists(contexts, min_size=1, max_size=4), everyday=60, full=2_000)
 def test_an_expression_is_proven_to_follow_from_its_simpler_form_and_back(
     expression: Expression, texts: list[Context]
 ) -> None:
