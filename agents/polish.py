@@ -7,7 +7,7 @@ that was shown to be wrong somewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from typing import get_args
@@ -63,10 +63,6 @@ DISTANCES = (*range(1, 13), 14, 16, 18, 20, 24, 28, 32, 40, 48, 64, MAX_DISTANCE
 HEADS = 6
 """Words of a list whose forms and fields are tried in its place."""
 
-PER_BIT = 0.05
-"""What a bit costs an explanation that is mended, in firing positions: half a clause for a counterexample may pay."""
-
-_ADDING = Prices(per_bit=PER_BIT, error=0.3, conditions=3)
 _VALUES = np.array([0.0, *reversed(LEVELS.values())])
 
 
@@ -86,46 +82,44 @@ class Polisher:
         evaluator: Evaluator,
         lexicon: Lexicon | None,
         budget: Budget,
-        per_bit: float = PER_BIT,
     ) -> None:
         self._table, self._pool, self._cover, self._evaluator = table, pool, cover, evaluator
-        self._lexicon, self._budget, self._per_bit = lexicon, budget, per_bit
+        self._lexicon, self._budget = lexicon, budget
         self._most = min(MOST_MOVES, TOKENS_TRIED // max(1, table.batch.ids.size))
 
-    def polish(self, start: Explanation, stakes: Stakes, *, adding: bool) -> tuple[Explanation, ...]:
+    def polish(
+        self, start: Explanation, stakes: Stakes, prices: Prices, *, mending: bool = False
+    ) -> tuple[Explanation, ...]:
         """The explanations on the way from `start`, each one edit from the last and better; the last is the best.
 
         An edit is a mutant, another distance, position or list; and a further clause, an exception or a condition
-        grown for it, where none of the others helps or `adding` says to try at once.
+        grown for it, where none of the others helps. In `mending` those are tried at once, and being shorter is no
+        reason for an edit: what is right is left alone.
         """
-        path, best = [start], self.value(start, stakes)
+        path, worth = [start], self._worth(start, stakes)
         while len(path) <= MOST_EDITS and not self._budget.spent:
+            best: Explanation | None = None
+            gain, least = 1e-9, worth if mending else -np.inf
             mutants = (mutant.explanation for mutant in edits(path[-1], self._lexicon))
             moves = islice(chain(self._rewritten(path[-1]), mutants), self._most)
-            step = self._best(moves, stakes, best)
-            if step is None or adding:
-                more = self._best(self._additions(path[-1], stakes), stakes, best if step is None else step[0])
-                step = more or step
-            if step is None:
+            now = worth - prices.per_bit * bits(path[-1])
+            for some in (moves, self._additions(path[-1], stakes, prices)):
+                if best is None or mending:
+                    for edit in dict.fromkeys(some):
+                        other = self._worth(edit, stakes)
+                        gained = other - prices.per_bit * bits(edit) - now
+                        if gained > gain and other > least + 1e-9:
+                            gain, best, reached = gained, edit, other
+            if best is None:
                 break
-            best = step[0]
-            path.append(step[1])
+            worth = reached
+            path.append(best)
         return tuple(path)
 
-    def _best(self, moves: Iterable[Explanation], stakes: Stakes, above: float) -> tuple[float, Explanation] | None:
-        """The edit of the highest value, where that is above a value already reached."""
-        found: tuple[float, Explanation] | None = None
-        for edit in dict.fromkeys(moves):
-            value = self.value(edit, stakes)
-            if value > above + 1e-9:
-                above, found = value, (value, edit)
-        return found
-
-    def value(self, explanation: Explanation, stakes: Stakes) -> float:
-        """What an explanation is worth, in firing positions, less what its bits cost."""
+    def _worth(self, explanation: Explanation, stakes: Stakes) -> float:
+        """What an explanation is worth, in firing positions, its bits aside."""
         self._budget.left -= 1
-        predicted = self._table.take(self._evaluator.evaluate(explanation))
-        return stakes.value(levels_of(predicted)) - self._per_bit * bits(explanation)
+        return stakes.value(levels_of(self._table.take(self._evaluator.evaluate(explanation))))
 
     def _rewritten(self, explanation: Explanation) -> Iterator[Explanation]:
         levels = {name: part for name, _, part in explanation.levels}
@@ -172,7 +166,7 @@ class Polisher:
             if len(like := self._lexicon.like(word)) > 1:
                 yield WordsLike(word, like)
 
-    def _additions(self, explanation: Explanation, stakes: Stakes) -> Iterator[Explanation]:
+    def _additions(self, explanation: Explanation, stakes: Stakes, prices: Prices) -> Iterator[Explanation]:
         """The explanation with the clause that adds most, with the exception that saves most, and narrowed."""
         strong, size = explanation.strong, len(self._table.fires)
         below, above = np.full(size, WEAK), np.full(size, MODERATE)
@@ -182,7 +176,7 @@ class Polisher:
             held = self._table.take(self._evaluator.matches(explanation.predicted))
         grown: list[Expression] = []
         more = self._cover.best(
-            closed(held, gained), stakes.utility(MODERATE, np.where(held, above, below), 0.5), _ADDING
+            closed(held, gained), stakes.utility(MODERATE, np.where(held, above, below), 0.5), prices
         )
         if more is not None:
             grown.append(
@@ -190,11 +184,11 @@ class Polisher:
             )
         if strong is not None and held.any():
             lost = closed(~held, -gained)
-            less = self._cover.best(lost, lost, _ADDING)
+            less = self._cover.best(lost, lost, prices)
             if less is not None:
                 grown.append(_without(strong, expression(less, self._pool)))
             kept = closed(~held, gained)
-            narrower = self._cover.best(kept, closed(~held, stakes.utility(MODERATE, below, LENIENCE)), _ADDING)
+            narrower = self._cover.best(kept, closed(~held, stakes.utility(MODERATE, below, LENIENCE)), prices)
             if narrower is not None:
                 grown.append(_narrowed(strong, expression(narrower, self._pool)))
         yield from (replace(explanation, strong=edit) for edit in grown if depth(edit) <= MAX_DEPTH)

@@ -44,6 +44,9 @@ TAUGHT = Prices(per_bit=0.03, error=0.25, least_gain=0.2, longest_list=24)
 TAUGHT_RANKING = Prices(per_bit=0.02, error=0.25, least_gain=0.2, longest_list=48)
 """The same where a model's answers are covered: they hold no noise of small numbers, only detail."""
 
+MENDING = Prices(per_bit=0.05, error=0.3)
+"""For an explanation that was shown to be wrong somewhere: half a clause for a counterexample is what may pay."""
+
 MOST_PREDICTING, MOST_RANKING = 8, 4
 
 FIRST_AIM, LEAST_AIM, HIGHEST_AIM = 0.4, 0.1, 0.9
@@ -116,7 +119,7 @@ def search(
 
     mended: Explanation | None = None
     if start is not None:
-        path = polisher.polish(start, Stakes(table, _aim(f1(start))), adding=True)
+        path = polisher.polish(start, Stakes(table, _aim(f1(start))), MENDING, mending=True)
         consider(*path)
         mended = path[-1]
     consider(_plainest(table))
@@ -134,7 +137,7 @@ def search(
             aim = _aim(f1(whole[0])) if whole else LEAST_AIM
     if mended is None:
         best = max(found.values(), key=lambda each: each.score).explanation
-        consider(*polisher.polish(best, Stakes(table, _aim(f1(best))), adding=False))
+        consider(*polisher.polish(best, Stakes(table, _aim(f1(best))), _affordable(PREDICTING, table)))
     ranked = sorted(found.values(), key=lambda each: (-each.score, bits(each.explanation), render(each.explanation)))
     if mended is not None:
         ranked.sort(key=lambda each: each.explanation != mended)
