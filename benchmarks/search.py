@@ -69,7 +69,9 @@ def main() -> None:
     parser.add_argument("--records", type=Path, help="features as lines of JSON")
     parser.add_argument("--features", type=int, default=300, help="how many of the records, drawn under the seed")
     parser.add_argument("--demo", type=int, default=0, metavar="N", help="features of the embedded model")
-    parser.add_argument("--previous", type=Path, help="checkout of an earlier commit")
+    parser.add_argument(
+        "--previous", type=Path, help="checkout of an earlier commit, as `git worktree add DIR COMMIT` makes"
+    )
     parser.add_argument("--top", type=int, default=20, help="tokens that the n-gram baseline knows on their own")
     parser.add_argument("--budget", type=int, default=SEARCH_BUDGET)
     parser.add_argument("--seed", type=int, default=0)
