@@ -5,11 +5,18 @@ from __future__ import annotations
 import random
 
 import pytest
-from mangled import KINDS, explanation, is_valid, mangled
+from mangled import KINDS, explanation, is_plainly_valid, is_valid, mangled
 
 
 def test_some_dozens_of_damaged_texts_are_read_or_answered() -> None:
-    assert sum(is_valid(mangled(1, number)[1]) for number in range(60)) > 5
+    texts = [mangled(1, number)[1] for number in range(60)]
+    answers = [is_valid(text) for text in texts]
+    assert sum(answers) > 5
+    assert answers == [is_plainly_valid(text) for text in texts]
+
+
+def test_hundreds_of_damaged_texts_are_read_or_stop_the_parser_at_a_place() -> None:
+    assert sum(is_plainly_valid(mangled(1, number)[1]) for number in range(60, 1_000)) > 80
 
 
 @pytest.mark.slow
