@@ -33,6 +33,7 @@ from dsl.lexicon import Lexicon
 from dsl.nodes import PREDICTED, AnyToken, Explanation, Tokens
 from dsl.records import Evidence
 from dsl.render import render, render_expression
+from dsl.simplify import simplify
 
 __all__ = ["STRATEGIES", "Candidate", "Labelled", "SearchResult", "search"]
 
@@ -108,7 +109,7 @@ def search(
     found: dict[Explanation, Candidate] = {}
 
     def consider(*explanations: Explanation) -> None:
-        for explanation in explanations:
+        for explanation in map(simplify, explanations):
             if explanation not in found:
                 predicted = table.take(evaluator.evaluate(explanation))
                 found[explanation] = Candidate(explanation, _score(table, predicted, explanation))
@@ -121,7 +122,7 @@ def search(
     if start is not None:
         path = polisher.polish(start, Stakes(table, _aim(f1(start))), MENDING, mending=True)
         consider(*path)
-        mended = path[-1]
+        mended = simplify(path[-1])
     consider(_plainest(table))
     if strategy == "additive":
         lesson = distil(table, pool, np.random.default_rng(rng.getrandbits(32)))
