@@ -124,10 +124,12 @@ def search(
         consider(*path)
         mended = simplify(path[-1])
     consider(_plainest(table))
+    taught_whole: list[Explanation] = []
     if strategy == "additive":
         lesson = distil(table, pool, np.random.default_rng(rng.getrandbits(32)))
         taught = Cover(lesson.table, lesson.pool, left)
-        consider(*_levels(taught, lesson.pool, lesson.table, lesson.stakes, TAUGHT, TAUGHT_RANKING))
+        taught_whole = _levels(taught, lesson.pool, lesson.table, lesson.stakes, TAUGHT, TAUGHT_RANKING)
+        consider(*taught_whole)
         cover = taught
     else:
         aim = FIRST_AIM
@@ -136,12 +138,17 @@ def search(
             whole = _levels(cover, pool, table, Stakes(table, aim), predicting, ranking)
             consider(*whole)
             aim = _aim(f1(whole[0])) if whole else LEAST_AIM
-    if mended is None:
+    preferred = mended
+    if mended is None and strategy == "additive" and taught_whole:
+        preferred = simplify(
+            taught_whole[-1]
+        )  # what covers a model's answers is not to be fitted to the examples again
+    elif mended is None:
         best = max(found.values(), key=lambda each: each.score).explanation
         consider(*polisher.polish(best, Stakes(table, _aim(f1(best))), _affordable(PREDICTING, table)))
     ranked = sorted(found.values(), key=lambda each: (-each.score, bits(each.explanation), render(each.explanation)))
-    if mended is not None:
-        ranked.sort(key=lambda each: each.explanation != mended)
+    if preferred is not None:
+        ranked.sort(key=lambda each: each.explanation != preferred)
     notes = [f"clause, {gain:+.1f}: {render_expression(expression(rule, pool))}" for gain, rule in cover.tried]
     notes += [f"whole, {each.score:.3f}: {render(each.explanation)}" for each in ranked]
     return SearchResult(ranked[0].explanation, tuple(ranked), tuple(notes))

@@ -20,7 +20,7 @@ from autointerp.report.fill import feature_view
 from autointerp.results import Defence, FeatureResult
 from autointerp.sampling import Samples, held_out_of, split_records, thresholds_of
 from autointerp.scoring import dev_score, score_explanation
-from autointerp.specs import make_debaters, make_judge
+from autointerp.specs import default_debaters, make_debaters, make_judge
 from dsl.batch import Batch
 from dsl.errors import InputError
 from dsl.evaluate import evaluate
@@ -77,11 +77,11 @@ class RecordsWork:
 
     def open(self) -> Callable[[str], Finished]:
         lexicon = DefaultLexicon()
-        debaters = make_debaters(self.run.debaters, lexicon)
         judge = make_judge(self.run.judge)
 
         def explain(name: str) -> Finished:
             examples = self.records[name].examples
+            debaters = make_debaters(self.run.debaters or default_debaters(len(examples)), lexicon)
             if self.unseen is None:
                 samples = split_records(name, examples, self.run.seed)
             else:

@@ -16,6 +16,14 @@ SEARCH_BUDGET = 20_000
 
 DEFAULT_DEBATERS = ("search:context", "search:semantic", "search:additive")
 
+FEW_EXAMPLES = 20
+"""Below so many examples searches that fit them best are fitted to chance: the one that adds up cues stands alone."""
+
+
+def default_debaters(examples: int) -> tuple[str, ...]:
+    """Who debates a feature of so many examples when nobody is named."""
+    return DEFAULT_DEBATERS if examples >= FEW_EXAMPLES else ("search:additive",)
+
 
 def make_debaters(specs: Sequence[str], lexicon: Lexicon) -> tuple[Debater, ...]:
     """One debater a spec, in order: `search`, `search:STRATEGY`, `text:FILE`; with no specs, three searches."""
