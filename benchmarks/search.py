@@ -45,7 +45,7 @@ from autointerp.scoring.correlation import pearson
 from autointerp.scoring.counts import count, token_f1
 from autointerp.scoring.positions import Positions
 from autointerp.scoring.ranking import auprc
-from autointerp.specs import DEFAULT_DEBATERS, SEARCH_BUDGET
+from autointerp.specs import SEARCH_BUDGET, default_debaters
 from autointerp.workspace import Workspace, open_workspace
 from dsl.complexity import bits, order
 from dsl.evaluate import evaluate
@@ -55,7 +55,13 @@ from dsl.records import Context, Evidence, Example
 from dsl.render import render
 
 MEASURES = ("f1", "auprc", "pearson")
-DEFAULTS = tuple(spec.partition(":")[2] or STRATEGIES[0] for spec in DEFAULT_DEBATERS)
+
+
+def defaults(examples: int) -> tuple[str, ...]:
+    """The strategies of those who debate a feature of so many examples when nobody is named."""
+    return tuple(spec.partition(":")[2] or STRATEGIES[0] for spec in default_debaters(examples))
+
+
 SEARCH, PREVIOUS, PREVIOUS_THEN = "search", "previous search", "previous, its own evidence"
 LOOKUP, LOOKUP_FULL, NGRAMS = "token lookup", "token lookup, all training", "top-k tokens, n-grams"
 BASELINES = (LOOKUP, LOOKUP_FULL, NGRAMS, PREVIOUS, PREVIOUS_THEN)
@@ -199,7 +205,7 @@ class Bench:
 
         found = {strategy: self._search(evidence, strategy) for strategy in STRATEGIES}
         rows |= {strategy: explained(*one) for strategy, one in found.items()}
-        rows[SEARCH] = best({strategy: found[strategy] for strategy in DEFAULTS})
+        rows[SEARCH] = best({strategy: found[strategy] for strategy in defaults(len(evidence.examples))})
 
         training = (evidence.batch, evidence.activations)
         tables: dict[str, Callable[[], TokenLookup | Ngrams]] = {
@@ -290,7 +296,7 @@ def report(lines: Sequence[Line], options: argparse.Namespace) -> None:
     if not scored:
         return
     names = [*STRATEGIES, SEARCH, *(name for name in BASELINES if name in scored[0])]
-    print(f"search: the best by dev score of {', '.join(DEFAULTS)}; its time is that of all {len(DEFAULTS)}")
+    print("search: the best by dev score of the default debaters' strategies; its time is that of all of them")
     print(f"{'':30}{'F1':<24}{'AUPRC':<24}{'Pearson':<24}{'bits':>6}{'median ms':>11}{'p95 ms':>9}")
     for name in names:
         rows = [row[name] for row in scored]
