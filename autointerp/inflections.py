@@ -111,11 +111,11 @@ class Inflections:
 
     def is_listed(self, word: str) -> bool:
         """Whether the table has it in lower case: names it has not, or not so."""
-        return word in self._table and self._table[word] == self._listed(word)
+        return self._entry(word) == self._listed(word)
 
     def is_known(self, word: str) -> bool:
         """Whether it is in use, or a form that the table lists."""
-        return word in self._rank or word in self._table
+        return word in self._rank or self._entry(word) is not None
 
     def inflected_as(self, model: str, word: str) -> str:
         """The form of `word` that `model` is of its own word: of "walk" like "ran" "walked"; where none, `word`."""
@@ -159,12 +159,16 @@ class Inflections:
             return (word,)
         in_use = self._by_lemma.get(lemma, [])
         regular = [*_compared(lemma, in_use), *(self._regular(lemma, in_use) if self._is_open(lemma) else ())]
-        regular = [form for form in regular if self._table.get(form) == lemma]
+        regular = [form for form in regular if self._entry(form) == lemma]
         found = sorted({*in_use, *regular} - {word, lemma}, key=lambda form: (self.rank(form), form))
         return tuple(dict.fromkeys((word, lemma, *found)))
 
+    def _entry(self, word: str) -> str | None:
+        """What the table says; it cannot be asked about words that hold bytes of no character."""
+        return self._table.get(word) if word.isascii() or is_text(word) else None
+
     def _listed(self, word: str) -> str:
-        lemma = self._table.get(word)
+        lemma = self._entry(word)
         usable = lemma is not None and lemma == lemma.lower() and is_word(lemma) and lemma not in _CLOSED
         return lemma if usable and lemma is not None else word
 
@@ -223,6 +227,11 @@ def _compared(lemma: str, in_use: Sequence[str]) -> Iterable[str]:
             yield f"{form[:-2]}est"
         if form.endswith("est"):
             yield f"{form[:-3]}er"
+
+
+def is_text(word: str) -> bool:
+    """Whether every character is one, and no lone byte."""
+    return not any("\ud800" <= character <= "\udfff" for character in word)
 
 
 def _is_stump(word: str) -> bool:

@@ -190,3 +190,7 @@ def test_the_cache_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("AUTOINTERP_CACHE", str(tmp_path / "here"))
     DefaultLexicon(WORDS, embedder=CountingEmbedder()).like("boat")
     assert len(list((tmp_path / "here").iterdir())) == 1
+
+
+def test_a_word_that_holds_lone_bytes_has_no_forms_but_itself() -> None:
+    assert Inflections(["dog"]).forms("\udce2\udc80") == ("\udce2\udc80",)
