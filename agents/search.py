@@ -3,8 +3,9 @@
 Clauses are grown from what the evidence suggests (`constructs`, `atoms`), one at a time by what they are worth
 (`stakes`, `growth`), and cover positions level by level while they pay (`cover`): first what is to be predicted, by the
 utility that F1 implies, then what of it is strong, then what else is weak or faint. The first pass aims at a middling
-F1, the second at what the first reached. The best is polished by edits in the language at large (`polish`). Given an
-explanation to start from, search mends that.
+F1, the second at what the first reached. The best is polished by edits in the language at large (`polish`). The
+additive strategy covers what an additive model of the evidence says instead (`distil`). Given an explanation to start
+from, search mends that and grows nothing anew.
 """
 
 from __future__ import annotations
@@ -118,37 +119,30 @@ def search(
     def f1(explanation: Explanation) -> float:
         return table.f1(table.take(evaluator.evaluate(explanation)) >= PREDICTED)
 
-    mended: Explanation | None = None
+    consider(_plainest(table))
+    answer: Explanation | None = None
     if start is not None:
         path = polisher.polish(start, Stakes(table, _aim(f1(start))), MENDING, mending=True)
         consider(*path)
-        mended = simplify(path[-1])
-    consider(_plainest(table))
-    taught_whole: list[Explanation] = []
-    if strategy == "additive":
+        answer = simplify(path[-1])
+    elif strategy == "additive":
         lesson = distil(table, pool, np.random.default_rng(rng.getrandbits(32)))
-        taught = Cover(lesson.table, lesson.pool, left)
-        taught_whole = _levels(taught, lesson.pool, lesson.table, lesson.stakes, TAUGHT, TAUGHT_RANKING)
-        consider(*taught_whole)
-        cover = taught
+        cover = Cover(lesson.table, lesson.pool, left)
+        learnt = _levels(cover, lesson.pool, lesson.table, lesson.stakes, TAUGHT, TAUGHT_RANKING)
+        consider(*learnt)
+        # What covers the model's answers is not chosen, nor polished, by its fit to the examples.
+        answer = simplify(learnt[-1]) if learnt else None
     else:
-        aim = FIRST_AIM
+        aim, predicting, ranking = FIRST_AIM, _affordable(PREDICTING, table), _affordable(RANKING, table)
         for _ in range(2):
-            predicting, ranking = _affordable(PREDICTING, table), _affordable(RANKING, table)
             whole = _levels(cover, pool, table, Stakes(table, aim), predicting, ranking)
             consider(*whole)
             aim = _aim(f1(whole[0])) if whole else LEAST_AIM
-    preferred = mended
-    if mended is None and strategy == "additive" and taught_whole:
-        preferred = simplify(
-            taught_whole[-1]
-        )  # what covers a model's answers is not to be fitted to the examples again
-    elif mended is None:
         best = max(found.values(), key=lambda each: each.score).explanation
-        consider(*polisher.polish(best, Stakes(table, _aim(f1(best))), _affordable(PREDICTING, table)))
+        consider(*polisher.polish(best, Stakes(table, _aim(f1(best))), predicting))
     ranked = sorted(found.values(), key=lambda each: (-each.score, bits(each.explanation), render(each.explanation)))
-    if preferred is not None:
-        ranked.sort(key=lambda each: each.explanation != preferred)
+    if answer is not None:
+        ranked.sort(key=lambda each: each.explanation != answer)
     notes = [f"clause, {gain:+.1f}: {render_expression(expression(rule, pool))}" for gain, rule in cover.tried]
     notes += [f"whole, {each.score:.3f}: {render(each.explanation)}" for each in ranked]
     return SearchResult(ranked[0].explanation, tuple(ranked), tuple(notes))
