@@ -14,7 +14,7 @@ from dsl.lexicon import Lexicon
 SEARCH_BUDGET = 20_000
 """Candidates that one search may try."""
 
-DEFAULT_DEBATERS = ("search:context", "search:semantic", "search:additive")
+DEFAULT_DEBATERS = ("search:context", "search:lexical", "search:semantic")
 
 FEW_EXAMPLES = 20
 """Below so many examples searches that fit them best are fitted to chance: the one that adds up cues stands alone."""
