@@ -12,7 +12,9 @@ shrunk a little towards what is around it, so that what was seen once counts les
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -42,15 +44,25 @@ class Prices:
     longest_list: int = 12
 
 
+Stopped = Literal["done", "candidates", "time"]
+
+
 @dataclass(slots=True)
 class Budget:
-    """How many candidates may still be evaluated."""
+    """How many candidates may still be evaluated, and until when (on the monotonic clock), if that matters."""
 
     left: int
+    until: float | None = None
+    stopped: Stopped = "done"
+    """What ended the search: it was done, or it ran out of candidates or of time."""
 
     @property
     def spent(self) -> bool:
-        return self.left <= 0
+        if self.left <= 0:
+            self.stopped = "candidates"
+        elif self.until is not None and time.monotonic() >= self.until:
+            self.stopped = "time"
+        return self.stopped != "done"
 
 
 class Growth:

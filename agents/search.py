@@ -11,6 +11,7 @@ from, search mends that and grows nothing anew.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ from agents.atoms import Pool
 from agents.constructs import make_pool
 from agents.cover import Cover
 from agents.distil import distil
-from agents.growth import Budget, Prices
+from agents.growth import Budget, Prices, Stopped
 from agents.polish import Polisher
 from agents.rules import Rule, expression, together
 from agents.stakes import FAINT, MODERATE, NAMES, STRONG, WEAK, Stakes
@@ -72,11 +73,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The best explanation, all that were considered whole (best first), and notes on what was tried, a line each."""
+    """The best explanation, all that were considered whole (best first), notes on what was tried, a line each, and what
+    ended the search."""
 
     explanation: Explanation
     candidates: tuple[Candidate, ...]
     scratchpad: tuple[str, ...]
+    stopped: Stopped = "done"
 
 
 def search(
@@ -88,6 +91,7 @@ def search(
     rng: random.Random,
     must_hold: Sequence[Labelled] = (),
     start: Explanation | None = None,
+    time_limit: float | None = None,
 ) -> SearchResult:
     """Find an explanation of the evidence; the same arguments give the same result.
 
@@ -96,13 +100,16 @@ def search(
     then the best candidate is one that grew out of it. Raises InputError for an unknown strategy, and where the
     feature fires nowhere in the evidence.
 
+    With a `time_limit` in seconds it ends there with the best so far, and `stopped` says so: then, and only then, the
+    result depends on the machine.
+
     >>> found = search(evidence, strategy="context", lexicon=None, budget=20_000, rng=random.Random(0))
     ... # doctest: +SKIP
     """
     if strategy not in STRATEGIES:
         raise InputError(f"no search strategy is called {strategy!r}; there are: {', '.join(STRATEGIES)}")
     table = tabulate(evidence, must_hold)
-    left = Budget(budget)
+    left = Budget(budget, None if time_limit is None else time.monotonic() + time_limit)
     pool = lean(make_pool(table, lexicon), strategy)
     cover = Cover(table, pool, left)
     evaluator = Evaluator(table.batch)
@@ -145,7 +152,9 @@ def search(
         ranked.sort(key=lambda each: each.explanation != answer)
     notes = [f"clause, {gain:+.1f}: {render_expression(expression(rule, pool))}" for gain, rule in cover.tried]
     notes += [f"whole, {each.score:.3f}: {render(each.explanation)}" for each in ranked]
-    return SearchResult(ranked[0].explanation, tuple(ranked), tuple(notes))
+    if left.stopped != "done":
+        notes.append(f"stopped early: out of {left.stopped}")
+    return SearchResult(ranked[0].explanation, tuple(ranked), tuple(notes), left.stopped)
 
 
 def _aim(reached: float) -> float:

@@ -97,6 +97,15 @@ def test_a_small_budget_still_gives_an_answer() -> None:
     assert found.explanation in {candidate.explanation for candidate in found.candidates}
 
 
+def test_a_search_that_runs_out_of_time_answers_and_says_so() -> None:
+    sample = evidence('activates on the word "dog" right after the word "the"')
+    found = find(sample, time_limit=0.0)
+    assert found.stopped == "time"
+    assert found.scratchpad[-1] == "stopped early: out of time"
+    assert parse(render(found.explanation)) == found.explanation
+    assert find(sample).stopped == "done"
+
+
 def test_the_weak_level_raises_average_precision_where_tokens_fire_sometimes() -> None:
     rng = random.Random(5)
     examples = []
