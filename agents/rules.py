@@ -60,9 +60,6 @@ class Rule:
         """The rule with one more group of columns."""
         return replace(self, groups=tuple(sorted({*self.groups, tuple(sorted(group))})))
 
-    def lacking(self, group: tuple[int, ...]) -> Rule:
-        return replace(self, groups=tuple(each for each in self.groups if each != group))
-
     def excepting(self, tokens: Sequence[int] | Int[np.ndarray, " values"]) -> Rule:
         return replace(self, without=tuple(int(token) for token in tokens))
 

@@ -97,10 +97,6 @@ class Table:
         """How much of the weight fires."""
         return self.firing_weight / float(self.weight.sum())
 
-    def mistakes(self, predicted: Bool[np.ndarray, " n"]) -> int:
-        """How many of the positions that have to come out right do not."""
-        return int(((predicted != self.fires) & self.must).sum())
-
     def f1(self, predicted: Bool[np.ndarray, " n"]) -> float:
         """Token F1 at the corpus's prevalence."""
         right = float(self.weight[predicted & self.fires].sum())
