@@ -24,7 +24,7 @@ from dsl.lexicon import Lexicon
 from dsl.nodes import Explanation
 from dsl.records import Counterexample, Evidence, HeldOut
 from probes.attack import Attack, attack
-from probes.generators import MaskedEdits, Mutants, NeighbourWindows, Synonyms
+from probes.generators import MaskedEdits, Mutants, NeighbourWindows, synonyms
 from probes.trial import Budget
 
 
@@ -54,7 +54,7 @@ class Court:
             return neighbour_windows(workspace.store, feature, neighbour, count, drawn)
 
         generators = (
-            Synonyms(workspace.lexicon),
+            synonyms(workspace.lexicon),
             MaskedEdits(workspace.infiller),
             NeighbourWindows(windows),
             Mutants(),

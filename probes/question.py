@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from itertools import islice
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -17,19 +18,29 @@ from probes.edits import Edit
 from probes.subject import SubjectModel
 from probes.trial import Reading, batch_of
 
+T = TypeVar("T")
+
 REACH = 32
 """How many tokens before a token of interest generators look back over: the language's own window."""
 
 
+def _for_nothing(tokens: int) -> None:
+    """What a question that belongs to no trial counts."""
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
-    """An explanation of a feature, and the texts (already read) that probes may be made from."""
+    """An explanation of a feature, and the texts (already read) that probes may be made from.
+
+    `spend` counts the tokens that a generator itself runs through the subject, before it has an edit to show.
+    """
 
     explanation: Explanation
     feature: int
     subject: SubjectModel
     thresholds: Thresholds
     parents: tuple[Reading, ...]
+    spend: Callable[[int], None] = _for_nothing
 
 
 @runtime_checkable
@@ -81,6 +92,19 @@ def by_salience(
     reachable = [position for position in positions if 0 <= focus - position <= REACH]
     drawn = {p: np.log2(1 + focus - p) - 3.0 * looked[p] + 2.0 * rng.random() for p in reachable}
     return sorted(reachable, key=lambda position: (drawn[position], position))
+
+
+def in_turn(streams: Iterable[Iterator[T]]) -> Iterator[T]:
+    """One from each, then the next from each, until all are spent.
+
+    >>> list(in_turn([iter("ab"), iter("c")]))
+    ['a', 'c', 'b']
+    """
+    waiting = list(streams)
+    while waiting:
+        drawn = [(stream, list(islice(stream, 1))) for stream in waiting]
+        waiting = [stream for stream, found in drawn if found]
+        yield from (one for _, found in drawn for one in found)
 
 
 def atoms_of(explanation: Explanation) -> tuple[Expression, ...]:

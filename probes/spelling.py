@@ -6,11 +6,12 @@ again. What the tokeniser leaves alone stays, token for token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dsl.nodes import is_word_character
-from probes.edits import Replacement
+from probes.edits import Replacement, columns_of, edited
 from probes.subject import SubjectModel, TokenIds
 
 _APOSTROPHES = "'\u2019"
@@ -89,6 +90,39 @@ def respelt(subject: SubjectModel, token_ids: TokenIds, start: int, stop: int, t
     if "".join(spelt(subject, local)) != text or local == token_ids[start:stop]:
         return None
     return Replacement(start, stop, local)
+
+
+def respelt_all(
+    subject: SubjectModel, token_ids: TokenIds, changes: Iterable[tuple[int, int, str]]
+) -> tuple[Replacement, ...] | None:
+    """The replacements that make several changes (start, stop, text) at once, in order; None where none change a thing.
+
+    Pieces that do not touch stay apart, so that shrinking can take them back one by one.
+    """
+    ordered = sorted(changes)
+    found = [piece for change in ordered if (piece := respelt(subject, token_ids, *change)) is not None]
+    apart = all(before.stop <= after.start for before, after in pairwise(found))
+    if len(found) < 2 or (apart and _reads_as_written(subject, token_ids, found)):
+        return tuple(found) or None
+    strings = spelt(subject, token_ids)
+    start, stop = ordered[0][0], max(end for _, end, _ in ordered)
+    text, done = "", start
+    for begin, end, put in ordered:
+        if begin < done:
+            return None
+        text += "".join(strings[done:begin]) + put
+        done = end
+    whole = respelt(subject, token_ids, start, stop, text)
+    return None if whole is None else (whole,)
+
+
+def _reads_as_written(subject: SubjectModel, token_ids: TokenIds, found: Sequence[Replacement]) -> bool:
+    """Whether the tokeniser would make these tokens of the edited text; of a window it may not have made the old."""
+    text = _decoded("".join(spelt(subject, edited(columns_of(token_ids, found)))))
+    before = _decoded("".join(spelt(subject, token_ids)))
+    if text is None or before is None or tuple(subject.tokenize(before)) != token_ids:
+        return True
+    return tuple(subject.tokenize(text)) == edited(columns_of(token_ids, found))
 
 
 def _decoded(text: str) -> str | None:

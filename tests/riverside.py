@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dsl.nodes import Explanation
 from dsl.parse import parse
 from dsl.records import Context, Dev, Evidence, Example
-from probes.generators import MaskedEdits, Mutants, NeighbourWindows, Synonyms
+from probes.generators import MaskedEdits, Mutants, NeighbourWindows, synonyms
 from probes.planted import PlantedSubject
 from probes.question import Generator
 from probes.subject import TokenIds
@@ -97,4 +97,4 @@ def _examples(subject: PlantedSubject, count: int, seed: int) -> tuple[Example, 
 
 
 def generators(subject: PlantedSubject) -> list[Generator]:
-    return [Synonyms(SmallLexicon()), MaskedEdits(WordInfiller(subject)), NeighbourWindows(None), Mutants()]
+    return [synonyms(SmallLexicon()), MaskedEdits(WordInfiller(subject)), NeighbourWindows(None), Mutants()]

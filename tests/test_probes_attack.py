@@ -27,7 +27,7 @@ from dsl.parse import parse
 from dsl.records import Counterexample, Evidence, HeldOut
 from probes.attack import Attack, attack
 from probes.edits import Edit, Replacement
-from probes.generators import MaskedEdits, Mutants, NeighbourWindows, Synonyms
+from probes.generators import MaskedEdits, Mutants, NeighbourWindows, synonyms
 from probes.planted import PlantedSubject
 from probes.question import Question
 from probes.trial import Budget
@@ -184,7 +184,7 @@ def test_the_funnel_narrows_and_names_why_a_generator_was_skipped() -> None:
     subject = planted(RIVER_BANK)
     found = attack(
         parse('activates on the token " bank"'), 0, subject, evidence(subject), subject.thresholds,
-        [Synonyms(None), MaskedEdits(None), NeighbourWindows(None), Mutants()], Budget(20_000), random.Random(0),
+        [synonyms(None), MaskedEdits(None), NeighbourWindows(None), Mutants()], Budget(20_000), random.Random(0),
     )  # fmt: skip
     assert found.funnel["synonyms"].skipped == "no lexicon of words like a word"
     assert found.funnel["masked_edits"].skipped == "no masked language model"
@@ -261,7 +261,7 @@ def test_a_false_positive_on_which_a_neighbour_fires_is_tagged_absorbed() -> Non
     subject = PlantedSubject(truths, WORDS, neighbours={0: [(1, 0.7)]})
     found = attack(
         parse('activates on the tokens " bank", " river"'), 0, subject, evidence(subject), subject.thresholds,
-        [Synonyms(SmallLexicon()), MaskedEdits(WordInfiller(subject)), Mutants()], Budget(40_000), random.Random(0),
+        [synonyms(SmallLexicon()), MaskedEdits(WordInfiller(subject)), Mutants()], Budget(40_000), random.Random(0),
     )  # fmt: skip
     assert found.counterexamples
     assert all("absorbed:1" in one.tags for one in found.counterexamples)

@@ -12,7 +12,7 @@ from dsl.evaluate import evaluate
 from dsl.mutate import mutants
 from dsl.parse import parse
 from probes.edits import Edit, columns_of, edited
-from probes.generators import MaskedEdits, Mutants, NeighbourWindows, Synonyms
+from probes.generators import MaskedEdits, Mutants, NeighbourWindows, synonyms
 from probes.planted import PlantedSubject
 from probes.question import Generator, Question, atoms_of, by_salience, focuses, looked_at
 from probes.trial import Budget, Trial, batch_of
@@ -51,7 +51,7 @@ def test_edits_say_truly_what_they_changed(generator: Generator) -> None:
 
 def test_synonyms_keep_case_and_swap_for_words_alike() -> None:
     asked = question('activates on the word "bank"', ["River by the BANK the"])
-    swapped = {edit.note for edit in first(Synonyms(SmallLexicon()), 100, asked)}
+    swapped = {edit.note for edit in first(synonyms(SmallLexicon()), 100, asked)}
     assert swapped == {"River -> Stream", "River -> Water", "BANK -> SHORE"}
     assert all(any(w in group for group in ALIKE) for w in ("river", "bank"))
 
