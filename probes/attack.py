@@ -20,7 +20,7 @@ from probes.bank import Cluster, ranked
 from probes.confirm import confirm, counterexample_of, record_cost
 from probes.probing import Found, Funnel, Probing
 from probes.question import Generator, Question
-from probes.shrink import shrink_all
+from probes.shrink import Shrunk, shrink_all
 from probes.subject import SubjectModel, TokenIds
 from probes.trial import Budget, Reading, Trial, batch_of
 
@@ -44,6 +44,7 @@ class Attack:
     `counterexamples` are confirmed, shrunk, distinct and ranked; `mates` are confirmed ones of the same causes in full
     length, for repair to be tested on. `boundary` counts disagreements given up because a top-k dictionary's cut was
     too near. `first` is the number of probes run when the first was found, None where none was.
+    `shrinkings` are how the confirmed ones were shrunk, both sides of a pair column by column.
     """
 
     counterexamples: tuple[Counterexample, ...]
@@ -54,6 +55,7 @@ class Attack:
     boundary: int
     first: int | None
     tokens: int
+    shrinkings: tuple[Shrunk, ...] = ()
 
     @property
     def disagreements_per_thousand(self) -> float:
@@ -83,7 +85,7 @@ def attack(
     probing = Probing(trial, question, generators, rng, limit=int(PROBING * budget.tokens))
     probing.run()
     chosen, boundary = _confirmed(probing)
-    smallest, mates = _shrunk(chosen, probing)
+    smallest, mates, shrinkings = _shrunk(chosen, probing)
     for one in smallest:
         probing.counts[one.generator].unique += 1
     return Attack(
@@ -95,6 +97,7 @@ def attack(
         boundary=boundary,
         first=probing.first if smallest or mates else None,
         tokens=trial.spent,
+        shrinkings=shrinkings,
     )
 
 
@@ -167,10 +170,11 @@ def _confirmed(probing: Probing) -> tuple[list[list[Found]], int]:
 
 def _shrunk(
     chosen: list[list[Found]], probing: Probing
-) -> tuple[tuple[Counterexample, ...], tuple[Counterexample, ...]]:
+) -> tuple[tuple[Counterexample, ...], tuple[Counterexample, ...], tuple[Shrunk, ...]]:
     """The first of each cluster shrunk, then the second of each, while the budget lasts; the others as they are."""
     trial = probing.trial
     small: list[Counterexample] = []
+    done: list[Shrunk] = []
     waves = [[mates[place] for mates in chosen if place < len(mates)] for place in range(SHRUNK_PER_CLUSTER)]
     for number, wave in enumerate(waves):
         reserve = sum(record_cost(found, trial) for later in waves[number:] for found in later)
@@ -181,9 +185,10 @@ def _shrunk(
             steps = shrinking.steps if verdict == "confirmed" else shrinking.steps[:1]
             probing.counts[found.edit.generator].shrunk += shrinking.minimal and verdict == "confirmed"
             small.append(counterexample_of(steps, found, trial))
+            done.append(Shrunk(steps, shrinking.minimal and verdict == "confirmed"))
     others = [found for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]]
     rest = [counterexample_of((found.candidate,), found, trial, tagged=False) for found in others]
-    return ranked(small, trial.thresholds), ranked(rest, trial.thresholds)
+    return ranked(small, trial.thresholds), ranked(rest, trial.thresholds), tuple(done)
 
 
 def _plainest_first(found: Found) -> tuple[object, ...]:
