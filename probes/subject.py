@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -93,4 +94,45 @@ class Infiller(Protocol):
         self, contexts: Sequence[TokenIds], positions: Sequence[int], count: int
     ) -> list[tuple[tuple[int, float], ...]]:
         """For each context with its one position masked: the likeliest token ids there and their probabilities."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """What texts are about, as directions."""
+
+    def __call__(self, texts: Sequence[str]) -> Float[np.ndarray, "texts dimensions"]:
+        """A vector of length 1 for every text: cosines are products."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """A token put in the place of another, and what that is expected to add to a feature's pre-activation."""
+
+    place: int
+    token: int
+    gain: float
+
+
+@runtime_checkable
+class Gradient(Protocol):
+    """Which swaps of single tokens move a feature most, to first order."""
+
+    def swaps(
+        self, contexts: Sequence[TokenIds], feature: int, positions: Sequence[int], count: int, *, towards_firing: bool
+    ) -> list[tuple[Swap, ...]]:
+        """For each context the `count` swaps, each at a place of its own up to the position, with most effect there.
+
+        Most first: the largest gain of the pre-activation at the position towards firing, the largest loss otherwise.
+        """
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Whoever can write texts from an explanation in plain words; a language model, as a rule."""
+
+    def write(self, meaning: str, count: int, *, fires: bool) -> Sequence[str]:
+        """At most `count` texts on which a feature that means this fires, or which only look as if it did."""
         ...

@@ -10,10 +10,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from probes.edits import Edit, Replacement
-from probes.question import Question, by_salience, focuses, looked_at
-from probes.spelling import respelt, spelt
-from probes.subject import Infiller, TokenIds
+from probes.edits import Edit
+from probes.question import Question, by_salience, focuses, in_turn, looked_at
+from probes.spelling import respelt_all
+from probes.subject import Infiller
 
 GROUPS = (8, 3, 1)
 """How many places change at once, turn by turn."""
@@ -49,11 +49,7 @@ class MaskedEdits:
                 some = chosen[first : first + self.parents]
                 if choice == 0:
                     answers |= self._answers(question, {key: places[key] for key in some})
-                waiting = [self._of_parent(question, *key, places[key], answers[key], choice) for key in some]
-                while waiting:
-                    drawn = [(edits, next(edits, None)) for edits in waiting]
-                    waiting = [edits for edits, edit in drawn if edit is not None]
-                    yield from (edit for _, edit in drawn if edit is not None)
+                yield from in_turn([self._of_parent(question, *key, places[key], answers[key], choice) for key in some])
 
     def _answers(
         self, question: Question, places: dict[tuple[int, int], list[int]]
@@ -84,15 +80,9 @@ class MaskedEdits:
     def _edit(self, question: Question, parent: int, focus: int, puts: list[tuple[int, int]]) -> Edit | None:
         text = question.parents[parent].token_ids
         strings = question.subject.vocabulary.strings
-        replacements: list[Replacement] = []
-        for position, token in sorted(puts):
-            found = respelt(question.subject, text, position, position + 1, strings[token])
-            if found is None or (replacements and found.start < replacements[-1].stop):
-                return None
-            replacements.append(found)
-        note = ", ".join(f"{_shown(question, text[p : p + 1])} -> {strings[token]}" for p, token in sorted(puts))
-        return Edit.of(text, replacements, parent=parent, generator=self.name, position=focus, note=note)
-
-
-def _shown(question: Question, token_ids: TokenIds) -> str:
-    return "".join(spelt(question.subject, token_ids))
+        changes = [(position, position + 1, strings[token]) for position, token in puts]
+        found = respelt_all(question.subject, text, changes)
+        if found is None:
+            return None
+        note = ", ".join(f"{strings[text[place]]} -> {strings[token]}" for place, token in sorted(puts))
+        return Edit.of(text, found, parent=parent, generator=self.name, position=focus, note=note)

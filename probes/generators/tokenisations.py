@@ -1,8 +1,8 @@
 """The same characters in other tokens, and the same words with other spaces.
 
-An explanation of tokens draws a line that no reader sees: " bank" is one token, " b" and "ank" are two, and the text is
-the same. A user never types such a text (the tokeniser would join it again), so what falls only to these is a fact about
-tokens; edits say so in their note.
+An explanation of tokens draws a line that no reader sees: " bank" is one token, " b" and "ank" are two, and the text
+is the same. A user never types such a text (the tokeniser would join it again), so what falls only to these is a fact
+about tokens; edits say so in their note.
 """
 
 from __future__ import annotations
