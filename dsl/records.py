@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dsl.batch import Batch, Vocabulary
+from dsl.nodes import Explanation, Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +182,26 @@ Kind = Literal["false_positive", "false_negative"]
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The clause that a repair of an explanation needs, how it joins the rest, and the explanation so mended.
+
+    `or` for what fires and was not predicted, `except` and `and` for what was predicted and is silent.
+    """
+
+    how: Literal["or", "except", "and"]
+    clause: Expression
+    mended: Explanation
+
+
+@dataclass(frozen=True, slots=True)
 class Counterexample:
     """A text on which the subject model itself disagrees with an explanation, at `position` of `example`.
 
     `original` is the text that it was edited from, where there is one and the explanation was right about it at
     `original_position` (a minimal pair). `shrink_trail` holds the texts between what the generator wrote and this one,
-    first to last. `tags` carry what was noticed: "absorbed:<feature>", "naturalness:<value>".
+    first to last. `tags` carry what was noticed: "absorbed:<feature>", "naturalness:<value>". `wildcards` are positions
+    of `example` where, alone and together, whatever token was tried left the disagreement standing. `retokenises` says
+    whether the text reads back as these token ids, None where nobody looked.
     """
 
     example: Example
@@ -198,6 +213,9 @@ class Counterexample:
     original_position: int | None = None
     shrink_trail: tuple[Example, ...] = ()
     tags: tuple[str, ...] = ()
+    wildcards: tuple[int, ...] = ()
+    suggestion: Suggestion | None = None
+    retokenises: bool | None = None
 
     @property
     def activation(self) -> float:

@@ -18,6 +18,7 @@ from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Counterexample, Dev, Evidence, Example, Kind, Thresholds
 from probes.bank import Cluster, ranked
 from probes.confirm import confirm, counterexample_of, record_cost
+from probes.explain import Cause, explain
 from probes.probing import Found, Funnel, Probing
 from probes.question import Generator, Question
 from probes.shrink import Shrunk, shrink_all
@@ -173,8 +174,9 @@ def _shrunk(
 ) -> tuple[tuple[Counterexample, ...], tuple[Counterexample, ...], tuple[Shrunk, ...]]:
     """The first of each cluster shrunk, then the second of each, while the budget lasts; the others as they are."""
     trial = probing.trial
-    small: list[Counterexample] = []
+    mates_of = {mates[0].cluster: tuple(found.candidate for found in mates) for mates in chosen}
     done: list[Shrunk] = []
+    causes: list[Cause] = []
     waves = [[mates[place] for mates in chosen if place < len(mates)] for place in range(SHRUNK_PER_CLUSTER)]
     for number, wave in enumerate(waves):
         reserve = sum(record_cost(found, trial) for later in waves[number:] for found in later)
@@ -184,10 +186,13 @@ def _shrunk(
             # What is small only in a batch is not small: the text as it was found has been confirmed before.
             steps = shrinking.steps if verdict == "confirmed" else shrinking.steps[:1]
             probing.counts[found.edit.generator].shrunk += shrinking.minimal and verdict == "confirmed"
-            small.append(counterexample_of(steps, found, trial))
+            record = counterexample_of(steps, found, trial)
+            causes.append(Cause(steps[-1], record, mates_of[found.cluster]))
             done.append(Shrunk(steps, shrinking.minimal and verdict == "confirmed"))
-    others = [found for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]]
-    rest = [counterexample_of((found.candidate,), found, trial, tagged=False) for found in others]
+    kept = [found for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]]
+    rest = [counterexample_of((found.candidate,), found, trial, tagged=False) for found in kept]
+    others = [*probing.question.parents, *trial.read([found.edit.token_ids for found in probing.found])]
+    small = explain(causes, others, trial, random.Random(probing.rng.getrandbits(64)))
     return ranked(small, trial.thresholds), ranked(rest, trial.thresholds), tuple(done)
 
 
