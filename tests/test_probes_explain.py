@@ -1,4 +1,4 @@
-"""The explain phase: what may be anything is a wildcard, and the clause that is offered mends what it is offered for."""
+"""The explain phase: what may be anything is a wildcard; the clause on offer mends what it is offered for."""
 
 from __future__ import annotations
 
