@@ -49,18 +49,7 @@ from dsl.records import Feature, Thresholds
 from dsl.render import render
 from probes.attack import Attack, attack
 from probes.edits import Column
-from probes.generators import (
-    Ablations,
-    MaskedEdits,
-    Mutants,
-    Tokenisations,
-    antonyms,
-    cases,
-    cohyponyms,
-    inflections,
-    misspellings,
-    synonyms,
-)
+from probes.generators import AtHand, suite
 from probes.planted_noise import Noise
 from probes.planted_suite import draw_programs
 from probes.question import Generator
@@ -161,20 +150,16 @@ def of_corpus(name: str, count: int, lexicon: DefaultLexicon, options: argparse.
 
 
 def default_generators() -> tuple[Generator, ...]:
-    """The product's own, but for windows of neighbours: planted features have no decoder."""
-    lexicon = _STATE["lexicon"]
-    return (
-        synonyms(lexicon),
-        antonyms(lexicon),
-        cohyponyms(lexicon),
-        inflections(lexicon),
-        cases(),
-        misspellings(),
-        Tokenisations(),
-        Ablations(),
-        MaskedEdits(_STATE["infiller"]),
-        Mutants(),
-    )
+    """The product's own; those that need a decoder, gradients or a language model say that they lack it."""
+    store, seed = _STATE["store"], _STATE["options"].seed
+
+    def unrelated(feature: int, count: int) -> list[TokenIds]:
+        silent = ~(store.truth(feature, "evidence")).any(axis=1)
+        drawn = np.random.default_rng([seed, feature]).permutation(np.flatnonzero(silent))[:count]
+        batch = _STATE["batch"]
+        return [tuple(batch.ids[row, : min(64, batch.lengths[row])].tolist()) for row in drawn.tolist()]
+
+    return suite(AtHand(_STATE["lexicon"], _STATE["infiller"], unrelated=unrelated))
 
 
 def judged(feature: int) -> dict[str, Any] | None:

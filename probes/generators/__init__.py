@@ -2,6 +2,7 @@
 
 from probes.generators.ablations import Ablations
 from probes.generators.cases import cases
+from probes.generators.examples import Examples
 from probes.generators.composed import Then
 from probes.generators.gradient_swaps import GradientSwaps
 from probes.generators.injections import Injections, UnrelatedTexts
@@ -21,6 +22,7 @@ from probes.generators.written import WrittenTexts
 
 __all__ = [
     "Ablations",
+    "Examples",
     "AtHand",
     "CoFiring",
     "GradientSwaps",

@@ -9,6 +9,7 @@ from dsl.lexicon import Lexicon
 from dsl.nodes import Explanation
 from probes.generators.ablations import Ablations
 from probes.generators.cases import cases
+from probes.generators.examples import Examples
 from probes.generators.gradient_swaps import GradientSwaps
 from probes.generators.injections import Injections, UnrelatedTexts
 from probes.generators.lexical import antonyms, cohyponyms, inflections, synonyms
@@ -45,9 +46,10 @@ def suite(at_hand: AtHand) -> tuple[Generator, ...]:
     """Every generator once, in the order of their turns.
 
     >>> [one.name for one in suite(AtHand())][:3]
-    ['mutants', 'masked_edits', 'neighbours']
+    ['examples', 'mutants', 'masked_edits']
     """
     return (
+        Examples(),
         Mutants(at_hand.lexicon),
         MaskedEdits(at_hand.infiller),
         NeighbourWindows(at_hand.windows, at_hand.cofiring),
