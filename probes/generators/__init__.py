@@ -2,8 +2,8 @@
 
 from probes.generators.ablations import Ablations
 from probes.generators.cases import cases
-from probes.generators.examples import Examples
 from probes.generators.composed import Then
+from probes.generators.examples import Examples
 from probes.generators.gradient_swaps import GradientSwaps
 from probes.generators.injections import Injections, UnrelatedTexts
 from probes.generators.lexical import antonyms, cohyponyms, inflections, synonyms
@@ -22,9 +22,9 @@ from probes.generators.written import WrittenTexts
 
 __all__ = [
     "Ablations",
-    "Examples",
     "AtHand",
     "CoFiring",
+    "Examples",
     "GradientSwaps",
     "Injections",
     "Lookalikes",
