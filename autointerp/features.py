@@ -12,10 +12,11 @@ from agents.debate import admit, debate
 from agents.debater import Debater
 from agents.judge import Judge
 from agents.transcript import Argument, Side, Transcript
+from autointerp.at_hand import at_hand
 from autointerp.options import RunOptions
 from autointerp.repair import repair
 from autointerp.results import Defence, FeatureResult
-from autointerp.sampling import Samples, neighbour_windows, sample
+from autointerp.sampling import Samples, sample
 from autointerp.scoring import Scores, TokenLookup, dev_score, score_explanation, shifted
 from autointerp.specs import make_debaters, make_judge
 from autointerp.workspace import Workspace
@@ -24,7 +25,7 @@ from dsl.lexicon import Lexicon
 from dsl.nodes import Explanation
 from dsl.records import Counterexample, Evidence, HeldOut
 from probes.attack import Attack, attack
-from probes.generators import MaskedEdits, Mutants, NeighbourWindows, synonyms
+from probes.generators import suite
 from probes.trial import Budget
 
 
@@ -46,35 +47,25 @@ class Court:
         """A stream of its own for each purpose, so that more work in one place changes nothing elsewhere."""
         return random.Random(f"{self.run.seed} {self.samples.evidence.feature} {purpose}")
 
-    def attack(self, explanation: Explanation, purpose: str) -> Attack:
+    def attack(self, explanation: Explanation, purpose: str, rivals: Sequence[Explanation] = ()) -> Attack:
+        """Look for texts on which the explanation is wrong, also where rivals say something else."""
         workspace = self.workspace
-
-        def windows(feature: int, neighbour: int, count: int) -> Sequence[tuple[tuple[int, ...], int]]:
-            drawn = np.random.default_rng([self.run.seed, feature, neighbour])
-            return neighbour_windows(workspace.store, feature, neighbour, count, drawn)
-
-        generators = (
-            synonyms(workspace.lexicon),
-            MaskedEdits(workspace.infiller),
-            NeighbourWindows(windows),
-            Mutants(),
-        )
         return attack(
             explanation,
             self.index,
             workspace.subject,
             [self.samples.evidence, self.samples.dev],
             self.samples.evidence.thresholds,
-            generators,
+            suite(at_hand(workspace, self.run.seed, rivals)),
             Budget(self.run.probe_tokens),
             self.rng(purpose),
         )
 
-    def defend(self, explanation: Explanation) -> Defence:
+    def defend(self, explanation: Explanation, rivals: Sequence[Explanation] = ()) -> Defence:
         """Attack, mend with what was found, and attack what came of it with a budget of the same size."""
         if not self.run.probe_tokens:
             return Defence(explanation, explanation)
-        first = self.attack(explanation, "attack")
+        first = self.attack(explanation, "attack", rivals)
         outcome = repair(
             explanation,
             [*first.counterexamples, *first.mates],
@@ -87,7 +78,7 @@ class Court:
         if not outcome.accepted:
             return Defence(explanation, explanation, (first,), outcome)
         mended = outcome.explanation
-        return Defence(explanation, mended, (first, self.attack(mended, "second attack")), outcome)
+        return Defence(explanation, mended, (first, self.attack(mended, "second attack", rivals)), outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +110,9 @@ def explain_feature(court: Court) -> FeatureResult:
         samples.evidence, court.debaters, court.judge, court.dev_score, court.rng("debate"), lexicon=workspace.lexicon
     )
     winner, best = winning_sides(transcript)
-    defence = court.defend(winner.argument.explanation)
-    control_defence = defence if best == winner else court.defend(best.argument.explanation)
+    rivals = [side.argument.explanation for side in transcript.sides]
+    defence = court.defend(winner.argument.explanation, rivals)
+    control_defence = defence if best == winner else court.defend(best.argument.explanation, rivals)
     explanation, seed = defence.after, court.run.seed
     repaired = defence.after != defence.before
     return FeatureResult(

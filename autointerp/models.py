@@ -19,12 +19,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from autointerp.dictionaries import Dictionary, load
+from autointerp.gradients import Gradients
 from autointerp.loading import context_size, folder_of, load_bridge, read_config
 from autointerp.tokens import TextTokenizer
 from dsl.batch import Vocabulary
 from dsl.errors import InputError, SubjectError
 from dsl.records import Feature
-from probes.subject import TokenIds
+from probes.subject import Swap, TokenIds
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -181,6 +182,14 @@ class TransformerSubject:
         best = cosines.topk(min(count, self.d_sae - 1))
         return tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
+    def swaps(
+        self, contexts: Sequence[TokenIds], feature: int, positions: Sequence[int], count: int, *, towards_firing: bool
+    ) -> list[tuple[Swap, ...]]:
+        """The single-token swaps, up to each position, that move the feature's pre-activation there most."""
+        self.feature(feature)
+        self._check_ids([context for context in contexts if context])
+        return self._gradients.swaps(contexts, feature, positions, count, towards_firing=towards_firing)
+
     def promoted(self, index: int, count: int) -> tuple[tuple[int, float], ...]:
         """The token ids that the feature's decoder direction raises most in the logits, and by how much each.
 
@@ -190,6 +199,10 @@ class TransformerSubject:
         with torch.inference_mode():
             best = (self._dictionary.decoder[index] @ self._bridge.W_U.float()).topk(count)
         return tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+
+    @cached_property
+    def _gradients(self) -> Gradients:
+        return Gradients(self)
 
     @cached_property
     def _directions(self) -> Tensor:

