@@ -25,6 +25,9 @@ NAMES: tuple[LevelName, ...] = tuple(reversed(LEVELS))
 
 FAINT, WEAK, MODERATE, STRONG = range(1, len(NAMES) + 1)
 
+OF_SCORE = 2.0
+"""The scale of every step where a score stands in place of the truth."""
+
 Utility = Float[np.ndarray, " n"]
 
 
@@ -57,11 +60,13 @@ class Stakes:
 
     @classmethod
     def of_score(cls, score: Utility, weight: Utility, boundaries: Sequence[float]) -> Stakes:
-        """Stakes for a score in place of the truth: stepping up pays as far as it is above the level's boundary."""
+        """Stakes for a score in place of the truth: stepping up pays as far as it is above the level's boundary.
+
+        A score holds no noise of small numbers, so all levels are worth the same detail.
+        """
         stakes = cls.__new__(cls)
-        pairs = [(step.scale, boundary) for step, boundary in zip(steps(1.0), boundaries, strict=True)]
-        stakes._gains = [scale * np.clip(score / boundary, 0, 2) * weight for scale, boundary in pairs]
-        stakes._losses = [scale * weight for scale, _ in pairs]
+        stakes._gains = [OF_SCORE * np.clip(score / boundary, 0, 2) * weight for boundary in boundaries]
+        stakes._losses = [OF_SCORE * weight for _ in boundaries]
         return stakes
 
     def utility(self, level: int, now: Int[np.ndarray, " n"], lenience: float = 1.0) -> Utility:
