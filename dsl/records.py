@@ -194,6 +194,14 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A feature's pre-activation, before its dictionary cuts any off, and its rank among all features (0: highest)."""
+
+    preactivation: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
 class Counterexample:
     """A text on which the subject model itself disagrees with an explanation, at `position` of `example`.
 
@@ -201,7 +209,8 @@ class Counterexample:
     `original_position` (a minimal pair). `shrink_trail` holds the texts between what the generator wrote and this one,
     first to last. `tags` carry what was noticed: "absorbed:<feature>", "naturalness:<value>". `wildcards` are positions
     of `example` where, alone and together, whatever token was tried left the disagreement standing. `retokenises` says
-    whether the text reads back as these token ids, None where nobody looked.
+    whether both texts read back as these token ids, None where nobody looked. `cut` is None where the
+    subject does not say.
     """
 
     example: Example
@@ -216,6 +225,7 @@ class Counterexample:
     wildcards: tuple[int, ...] = ()
     suggestion: Suggestion | None = None
     retokenises: bool | None = None
+    cut: Cut | None = None
 
     @property
     def activation(self) -> float:

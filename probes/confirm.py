@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from dsl.records import Counterexample
+from dsl.records import Counterexample, Cut
 from probes.probing import Found
-from probes.subject import Gating, Likelihood, Neighbours, TokenIds
+from probes.shrink import reads_back
+from probes.subject import Gating, Likelihood, Neighbours, Preactivations, TokenIds
 from probes.trial import Trial
 from probes.verify import Candidate, stands
 
@@ -53,6 +54,8 @@ def counterexample_of(steps: Sequence[Candidate], found: Found, trial: Trial, *,
         original_position=last.original_position,
         shrink_trail=tuple(reading.example(vocabulary) for reading in trial.read(trail)),
         tags=(*_naturalness(found, trial), *_absorbed(last, trial)) if tagged else (),
+        retokenises=all(reads_back(text, trial.subject) for text in last.texts),
+        cut=_cut(last, trial) if tagged else None,
     )
 
 
@@ -61,7 +64,7 @@ def record_cost(found: Found, trial: Trial) -> int:
     prefix = len(trial.subject.prefix)
     last = sum(len(text) + prefix for text in found.candidate.texts)
     tags = len(found.edit.token_ids) + len(found.parent or ()) + 2 * prefix
-    return 2 * last + len(found.candidate.token_ids) + prefix + tags
+    return 2 * last + 2 * (len(found.candidate.token_ids) + prefix) + tags
 
 
 def _consulted(one: Candidate) -> list[tuple[TokenIds, int]]:
@@ -89,6 +92,15 @@ def _naturalness(found: Found, trial: Trial) -> tuple[str, ...]:
     trial.spend(sum(len(text) + len(trial.subject.prefix) for text in texts))
     edited, parent = trial.subject.log_likelihood(texts)
     return (f"naturalness:{edited - parent:.3f}",)
+
+
+def _cut(one: Candidate, trial: Trial) -> Cut | None:
+    """Where the feature stood before a dictionary cut it off: nearly in, or nowhere near."""
+    if not isinstance(trial.subject, Preactivations):
+        return None
+    trial.spend(len(one.token_ids) + len(trial.subject.prefix))
+    [(values, ranks)] = trial.subject.preactivations([one.token_ids], [trial.feature])
+    return Cut(float(values[one.position, 0]), int(ranks[one.position, 0]))
 
 
 def _absorbed(one: Candidate, trial: Trial) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 In order: drop what follows the next token; take edits back towards the original (delta debugging, after Zeller and
 Hildebrandt, "Simplifying and isolating failure-inducing input", 2002); drop tokens to the left; put plain tokens in
 place of others; and again until nothing changes. Each accepted step is smaller in a strict total order (edits, then
-length, then plainness token by token), so it ends. What is claimed is 1-minimality in left tokens: dropping any one of
-them loses the disagreement.
+length, then plainness token by token), so it ends. A text that the tokeniser would write stays one: where its
+characters read back as its tokens, so do those of everything smaller. What is claimed is 1-minimality in left tokens:
+dropping any one of them loses the disagreement, or leaves a text that the tokeniser would write otherwise.
 
 Each disagreement shrinks in a coroutine that asks about many smaller ones at once; `shrink_all` runs the coroutines in
 step, so every level of all of them is one batch of the subject.
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from dsl.batch import Vocabulary
 from probes.edits import Column
-from probes.subject import TokenIds
+from probes.subject import SubjectModel, TokenIds
 from probes.trial import Trial
 from probes.verify import Candidate, stands
 
@@ -49,11 +50,25 @@ def plain_tokens(vocabulary: Vocabulary) -> tuple[int, ...]:
     return tuple(found[string] for string in PLAIN_STRINGS if string in found)
 
 
+def reads_back(token_ids: TokenIds, subject: SubjectModel) -> bool:
+    """Whether the tokeniser writes the text of these tokens in just these tokens: then a user can type it.
+
+    >>> reads_back(subject.tokenize(" a river bank"), subject)  # doctest: +SKIP
+    True
+    """
+    text = "".join(subject.vocabulary.strings[token] for token in token_ids)
+    try:
+        text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeDecodeError:
+        return False  # it begins or ends inside a character
+    return tuple(subject.tokenize(text)) == token_ids
+
+
 def shrink_all(candidates: Sequence[Candidate], trial: Trial, *, tokens: int) -> list[Shrunk]:
     """Shrink each candidate, all in step, with at most `tokens` subject tokens in all."""
     stop_at = trial.spent + min(tokens, trial.left)
     plain = plain_tokens(trial.subject.vocabulary)
-    shrinkers = [_Shrinker(candidate, plain) for candidate in candidates]
+    shrinkers = [_Shrinker(candidate, plain, trial.subject) for candidate in candidates]
     running = {index: shrinker.run() for index, shrinker in enumerate(shrinkers)}
     asked = {index: questions for index, asking in running.items() if (questions := next(asking, None)) is not None}
     finished = set(range(len(shrinkers))) - set(asked)
@@ -68,7 +83,7 @@ def shrink_all(candidates: Sequence[Candidate], trial: Trial, *, tokens: int) ->
         trial.read(texts)
         asked = {}
         for index, questions in answered.items():
-            answers = [stands(question, trial.read(question.texts), trial.thresholds) for question in questions]
+            answers = [shrinkers[index].holds(question, trial) for question in questions]
             try:
                 asked[index] = running[index].send(answers)
             except StopIteration:
@@ -79,13 +94,20 @@ def shrink_all(candidates: Sequence[Candidate], trial: Trial, *, tokens: int) ->
 class _Shrinker:
     """The way down of one candidate: `run` asks which smaller ones stand, `steps` are those that it took."""
 
-    def __init__(self, candidate: Candidate, plain: tuple[int, ...]) -> None:
+    def __init__(self, candidate: Candidate, plain: tuple[int, ...], subject: SubjectModel) -> None:
         self.steps = [candidate]
+        self._reads_back = [reads_back(text, subject) for text in candidate.texts]
         self._plain = {token: rank for rank, token in enumerate(plain)}
 
     @property
     def now(self) -> Candidate:
         return self.steps[-1]
+
+    def holds(self, smaller: Candidate, trial: Trial) -> bool:
+        """Whether it stands, and either side still reads back as its tokens where it did at first."""
+        return stands(smaller, trial.read(smaller.texts), trial.thresholds) and all(
+            reads_back(text, trial.subject) for text, did in zip(smaller.texts, self._reads_back, strict=True) if did
+        )
 
     def run(self) -> Asking:
         cut = self.now.without_what_follows()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from jaxtyping import Float
 from riverside import WORDS, dev, evidence, generators, planted
 from strategies import explanations
 
 from dsl.nodes import Explanation
 from dsl.parse import parse
-from dsl.records import Counterexample, Suggestion
+from dsl.records import Counterexample, Cut, Suggestion
 from dsl.render import render, render_expression
 from dsl.subsumption import equivalent
 from probes.attack import Attack, attack
 from probes.bank import ids_of, replay
 from probes.planted import PlantedSubject
+from probes.subject import TokenIds
 from probes.trial import Budget
 
 RIVER_BANK = 'activates on the token " bank" in the context of the word "river"'
@@ -105,3 +109,30 @@ def test_a_suggestion_mends_its_counterexample_whatever_the_two_say(truth: Expla
 @pytest.mark.parametrize("tokens", [3_000, 20_000, 50_000])
 def test_the_budget_holds_with_explaining(tokens: int) -> None:
     assert attacked(planted(RIVER_BANK), 'activates on the token " bank"', tokens).tokens <= tokens
+
+
+class TopK(PlantedSubject):
+    """Says what it would have been before the cut: half of what the planted truth says, and the seventh highest."""
+
+    def preactivations(
+        self, contexts: Sequence[TokenIds], features: Sequence[int]
+    ) -> list[tuple[Float[np.ndarray, "ctx features"], Float[np.ndarray, "ctx features"]]]:
+        halves = [values / 2 for values in self.activations(contexts, features)]
+        return [(half, np.full_like(half, 6)) for half in halves]
+
+
+def test_the_rank_before_a_dictionarys_cut_is_on_record() -> None:
+    subject = TopK({0: parse('activates on the token " bank"')}, WORDS)
+    found = attacked(subject, RIVER_BANK)
+    assert {one.cut for one in found.counterexamples} == {Cut(5.0, 6)}
+    assert {one.cut for one in found.mates} == {None}
+    assert {one.cut for one in attacked(planted(RIVER_BANK), 'activates on the token " bank"').counterexamples} == {
+        None
+    }
+
+
+def test_a_record_says_whether_its_text_reads_back() -> None:
+    subject = planted(RIVER_BANK)
+    for one in attacked(subject, 'activates on the token " bank"').counterexamples:
+        typed = subject.tokenize("".join(one.example.context.tokens))
+        assert one.retokenises == (typed == ids_of(one.example))

@@ -15,7 +15,7 @@ from dsl.nodes import Explanation
 from dsl.parse import parse
 from probes.edits import Column, Replacement, columns_of
 from probes.planted import PlantedSubject
-from probes.shrink import Shrunk, plain_tokens, shrink_all
+from probes.shrink import Shrunk, plain_tokens, reads_back, shrink_all
 from probes.spelling import respelt
 from probes.trial import Budget, Trial
 from probes.verify import Candidate, candidate, disagrees, false_negatives, false_positives, stands
@@ -48,7 +48,8 @@ def assert_one_minimal(shrunk: Shrunk, trial: Trial) -> None:
     for gone in range(one.column):
         columns = one.columns[:gone] + one.columns[gone + 1 :]
         fewer = Candidate(columns, one.column - 1, one.offset, one.kind, one.paired)
-        assert not stands(fewer, trial.read(fewer.texts), trial.thresholds)
+        still = stands(fewer, trial.read(fewer.texts), trial.thresholds)
+        assert not still or not all(reads_back(text, trial.subject) for text in fewer.texts)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -170,3 +171,22 @@ def test_of_tokens_put_in_only_those_that_matter_stay() -> None:
     assert shrunk.minimal
     assert len(shrunk.smallest.token_ids) == len(text) + 4
     assert_one_minimal(shrunk, on_trial)
+
+
+def test_a_window_that_begins_inside_a_word_does_not_read_back_and_shrinks_all_the_same() -> None:
+    on_it = trial('activates on the token " bank"', 'activates on the token " tree"')
+    subject = on_it.subject
+    spelt = tuple(subject.tokenize(letter)[0] for letter in (" big", " ", "r", "i", "v", "e", "r", " bank", " the"))
+    assert not reads_back(spelt, subject)
+    columns = tuple(Column((), (token,)) for token in spelt)
+    [shrunk] = shrink_all([candidate(columns, 7, "false_negative", None, on_it.thresholds)], on_it, tokens=10**6)
+    assert len(shrunk.smallest.token_ids) == 2
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(PLANTED, PLANTED, st.lists(st.sampled_from(WORDS), min_size=2, max_size=12))
+def test_what_reads_back_reads_back_at_every_step(truth: Explanation, told: Explanation, words: list[str]) -> None:
+    on_trial = trial(truth, told)
+    candidates = [one for one in found_in(on_trial, " ".join(words))[:3] if reads_back(one.token_ids, on_trial.subject)]
+    for shrunk in shrink_all(candidates, on_trial, tokens=10**6):
+        assert all(reads_back(step.token_ids, on_trial.subject) for step in shrunk.steps)
