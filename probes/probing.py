@@ -1,10 +1,10 @@
-"""The turns of the generators: edits are drawn, run in batches and judged, and every loss on the way is counted."""
+"""The rounds of the generators: edits are drawn, run in batches and judged, and every loss on the way is counted."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -13,13 +13,11 @@ from jaxtyping import Bool
 from dsl.records import Kind
 from probes.bank import Cluster, cluster_of
 from probes.edits import Column, Edit, columns_of
-from probes.question import Generator, Question
+from probes.question import Generator, Question, in_turn
 from probes.subject import TokenIds
 from probes.trial import Reading, Trial
+from probes.turns import Turns
 from probes.verify import Candidate, candidate, false_negatives, false_positives, inherited, margin
-
-TURN = 16
-"""Edits that a generator writes before it is the next one's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +83,37 @@ class Probing:
 
     def run(self) -> None:
         writing: dict[str, Iterator[Edit]] = {}
+        base = self.rng.getrandbits(64)
+        question = replace(self.question, spend=self._spend)
         for generator in self.generators:
-            count = self.counts[generator.name] = Count(skipped=generator.lacks(self.question))
+            count = self.counts[generator.name] = Count(skipped=generator.lacks(question))
             if count.skipped is None:
-                # Each draws from a stream of its own, so that leaving one out changes nothing for the others.
-                own = random.Random(self.rng.getrandbits(64))
-                writing[generator.name] = generator.edits(self.question, own)
+                # Each draws from a stream of its own, so that leaving one out changes nothing in what others write.
+                own = random.Random(f"{base} {generator.name}")
+                writing[generator.name] = generator.edits(question, own)
+        turns = Turns(writing)
         while writing:
-            texts: list[Edit] = []
-            for name, edits in list(writing.items()):
-                turn = list(islice(edits, TURN))
-                if len(turn) < TURN:
+            drawn: dict[str, list[Edit]] = {}
+            for name, length in turns.lengths(writing).items():
+                drawn[name] = list(islice(writing[name], length))
+                if len(drawn[name]) < length:
                     del writing[name]
-                texts += self._admitted(turn)
-            if not self._run(texts):
+            # The first of each, then the second of each: a budget that ends in mid-round has asked everyone.
+            before = {name: self.counts[name].run for name in drawn}
+            known = len(self.found)
+            goes_on = self._run(self._admitted(list(in_turn(map(iter, drawn.values())))))
+            for name in drawn:
+                causes = [found.cluster for found in self.found[known:] if found.edit.generator == name]
+                turns.learn(name, run=self.counts[name].run - before[name], causes=causes)
+            if not goes_on:
                 return
+
+    def _spend(self, tokens: int) -> bool:
+        """Count what a generator is about to run, where there is still as much."""
+        affordable = self.trial.spent + tokens <= self.limit
+        if affordable:
+            self.trial.spend(tokens)
+        return affordable
 
     def _admitted(self, edits: Sequence[Edit]) -> list[Edit]:
         admitted = []

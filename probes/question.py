@@ -24,15 +24,17 @@ REACH = 32
 """How many tokens before a token of interest generators look back over: the language's own window."""
 
 
-def _for_nothing(tokens: int) -> None:
-    """What a question that belongs to no trial counts."""
+def _without_limit(tokens: int) -> bool:  # noqa: ARG001
+    """Of a question that belongs to no trial nothing is counted."""
+    return True
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
     """An explanation of a feature, and the texts (already read) that probes may be made from.
 
-    `spend` counts the tokens that a generator itself runs through the subject, before it has an edit to show.
+    A generator that runs the subject itself asks `spend` first with the tokens that this takes: they are counted where
+    the budget has them, and where it has not the answer is False and the generator ends.
     """
 
     explanation: Explanation
@@ -40,7 +42,7 @@ class Question:
     subject: SubjectModel
     thresholds: Thresholds
     parents: tuple[Reading, ...]
-    spend: Callable[[int], None] = _for_nothing
+    spend: Callable[[int], bool] = _without_limit
 
 
 @runtime_checkable

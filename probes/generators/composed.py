@@ -43,12 +43,14 @@ class Then:
 
     def edits(self, question: Question, rng: random.Random) -> Iterator[Edit]:
         once = self.first.edits(question, rng)
-        while some := [
-            edit for edit in islice(once, self.texts) if 0 < len(edit.token_ids) <= question.subject.max_tokens
-        ]:
-            between = replace(question, parents=_read(question, [edit.token_ids for edit in some]))
+        while some := list(islice(once, self.texts)):
+            readable = [edit for edit in some if 0 < len(edit.token_ids) <= question.subject.max_tokens]
+            readings = _read(question, [edit.token_ids for edit in readable])
+            if readings is None:
+                return
+            between = replace(question, parents=readings)
             for edit in islice(self.second.edits(between, rng), self.each):
-                yield self._of_original(question, edit, None if edit.parent is None else some[edit.parent])
+                yield self._of_original(question, edit, None if edit.parent is None else readable[edit.parent])
 
     def _of_original(self, question: Question, edit: Edit, before: Edit | None) -> Edit:
         """The second edit as an edit of what the first edited."""
@@ -59,8 +61,9 @@ class Then:
         return Edit(edit.token_ids, self.name, before.parent, _between(original, edit.token_ids), edit.position, note)
 
 
-def _read(question: Question, texts: list[TokenIds]) -> tuple[Reading, ...]:
-    question.spend(sum(len(text) + len(question.subject.prefix) for text in texts))
+def _read(question: Question, texts: list[TokenIds]) -> tuple[Reading, ...] | None:
+    if not question.spend(sum(len(text) + len(question.subject.prefix) for text in texts)):
+        return None
     activations = question.subject.activations(texts, [question.feature])
     predicted = evaluate(question.explanation, batch_of(texts, question.subject.vocabulary))
     return tuple(

@@ -57,7 +57,8 @@ class GradientSwaps:
             return []
         # Nothing after the token of interest has a say in it.
         texts = [question.parents[parent].token_ids[: focus + 1] for parent, focus in chosen]
-        question.spend(FORWARDS * sum(len(text) + len(question.subject.prefix) for text in texts))
+        if not question.spend(FORWARDS * sum(len(text) + len(question.subject.prefix) for text in texts)):
+            return []
         found = question.subject.swaps(
             texts, question.feature, [focus for _, focus in chosen], self.count, towards_firing=towards_firing
         )

@@ -59,8 +59,6 @@ _NO_SYNONYMS = (
 ALIKE = 3
 """Synonyms of one word that are drawn from."""
 
-Change = tuple[int, int, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Paraphrases:
@@ -87,38 +85,41 @@ class Paraphrases:
         text = question.parents[parent].token_ids
         words = words_of(spelt(question.subject, text))
         near = [word for word in words if word.last <= focus and focus - word.last <= REACH]
-        otherwise = _said_otherwise(near, lexicon)
+        runs = _runs(near)
         for number in range(self.per_text):
-            # The token of interest stays in every other one: then only what is before it differs.
-            options = [option for option in otherwise if number % 2 or option[0].stop <= focus]
-            drawn = [option for option in options if rng.random() < self.share]
-            changes: list[Change] = []
-            for option in drawn:
-                if not changes or changes[-1][1] <= option[0].start:
-                    changes.append((option[0].start, option[0].stop, rng.choice(option[1])))
+            changes: list[tuple[int, int, str]] = []
+            for run in runs:
+                start, stop = run[0].first, run[-1].last + 1
+                # The token of interest stays in every other one: then only what is before it differs.
+                may_change = (number % 2 or stop <= focus) and (not changes or changes[-1][1] <= start)
+                if may_change and rng.random() < self.share:
+                    options = _otherwise(run, lexicon)
+                    if options:
+                        put = in_case_of(run[0].text, rng.choice(options))
+                        changes.append((start, stop, f"{run[0].before}{put}{run[-1].after}"))
             found = respelt_all(question.subject, text, changes) if changes else None
             if found is not None:
                 note = f"{len(changes)} words said otherwise"
                 yield Edit.of(text, found, parent=parent, generator=self.name, position=focus, note=note)
 
 
-def _said_otherwise(words: Sequence[Word], lexicon: Lexicon) -> list[tuple[range, list[str]]]:
-    """The tokens of a word or of a run of words, and what they may become; in order."""
-    found: list[tuple[range, list[str]]] = []
-    for index, word in enumerate(words):
-        run = next((n for n in range(_LONGEST, 0, -1) if _key(words[index : index + n], n) in _RULES), 0)
-        if run:
-            last = words[index + run - 1]
-            put = in_case_of(word.text, _RULES[_key(words[index : index + run], run)])
-            found.append((range(word.first, last.last + 1), [f"{word.before}{put}{last.after}"]))
-        else:
-            options = [f"{word.before}{in_case_of(word.text, o)}{word.after}" for o in _alike(fold(word.text), lexicon)]
-            if options:
-                found.append((range(word.first, word.last + 1), options))
-    return found
+def _runs(words: Sequence[Word]) -> list[Sequence[Word]]:
+    """The words one by one, but those together for which there is a rule."""
+    runs: list[Sequence[Word]] = []
+    done = 0
+    for index in range(len(words)):
+        if index >= done:
+            length = next((n for n in range(_LONGEST, 1, -1) if _key(words[index : index + n], n) in _RULES), 1)
+            runs.append(words[index : index + length])
+            done = index + length
+    return runs
 
 
-def _alike(word: str, lexicon: Lexicon) -> list[str]:
+def _otherwise(run: Sequence[Word], lexicon: Lexicon) -> list[str]:
+    """What the words may become: by a rule where there is one, else the likest others in the lexicon."""
+    word, rule = fold(run[0].text), _RULES.get(_key(run, len(run)))
+    if rule is not None:
+        return [rule]
     if word in _NO_SYNONYMS:
         return []
     opposites = lexicon.antonyms(word) if isinstance(lexicon, Contrasts) else ()
