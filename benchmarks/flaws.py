@@ -47,6 +47,7 @@ from dsl.mutate import Mutant, mutants
 from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Feature, Thresholds
 from dsl.render import render
+from probes import verify
 from probes.attack import Attack, attack
 from probes.edits import Column
 from probes.generators import AtHand, suite
@@ -55,8 +56,8 @@ from probes.planted_suite import draw_programs
 from probes.question import Generator
 from probes.shrink import Shrunk
 from probes.subject import TokenIds
-from probes.trial import Budget, Reading, Trial, batch_of
-from probes.verify import Candidate, false_negatives, false_positives, stands
+from probes.trial import Budget, Trial, batch_of
+from probes.verify import Candidate, stands
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 THRESHOLDS = Thresholds(high=0.5, silent=0.05, maximum=1.0)
@@ -234,13 +235,8 @@ def flaw(truth: Explanation, wanted: str, rng: random.Random) -> tuple[Mutant, s
 def disagreements(truth: Explanation, explanation: Explanation) -> int:
     """Positions of the documents for evidence at which verification sees a disagreement."""
     batch = _STATE["batch"]
-    activations, predicted = evaluate(truth, batch), evaluate(explanation, batch)
-    count = 0
-    for row in np.flatnonzero(((activations >= PREDICTED) != (predicted >= PREDICTED)).any(axis=1)):
-        size = int(batch.lengths[row])
-        reading = Reading((), activations[row, :size], predicted[row, :size])
-        count += int((false_positives(reading, THRESHOLDS) | false_negatives(reading, THRESHOLDS)).sum())
-    return count
+    found = verify.disagreements(evaluate(truth, batch), evaluate(explanation, batch), batch.lengths, THRESHOLDS)
+    return int(sum(kind.sum() for kind in found))
 
 
 def attacked(explanation: Explanation, feature: int, samples: Samples, generators: Sequence[Generator]) -> Attack:

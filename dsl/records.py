@@ -210,7 +210,8 @@ class Counterexample:
     first to last. `tags` carry what was noticed: "absorbed:<feature>", "naturalness:<value>". `wildcards` are positions
     of `example` where, alone and together, whatever token was tried left the disagreement standing. `retokenises` says
     whether both texts read back as these token ids, None where nobody looked. `cut` is None where the
-    subject does not say.
+    subject does not say; `prevalence` is the share of corpus positions that are wrong in the same way, None where no
+    corpus is at hand.
     """
 
     example: Example
@@ -226,6 +227,7 @@ class Counterexample:
     suggestion: Suggestion | None = None
     retokenises: bool | None = None
     cut: Cut | None = None
+    prevalence: float | None = None
 
     @property
     def activation(self) -> float:

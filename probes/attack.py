@@ -8,15 +8,15 @@ probes", never "true".
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dsl.evaluate import evaluate
 from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Counterexample, Dev, Evidence, Example, Kind, Thresholds
-from probes.bank import Cluster, ranked
+from probes.bank import Cluster, Prevalence, diverse, ranked
 from probes.confirm import confirm, counterexample_of, record_cost
 from probes.explain import Cause, explain
 from probes.probing import Found, Funnel, Probing
@@ -72,11 +72,13 @@ def attack(
     generators: Sequence[Generator],
     budget: Budget,
     rng: random.Random,
+    *,
+    prevalence: Prevalence | None = None,
 ) -> Attack:
     """Look for texts on which the subject disagrees with the explanation, within a budget of subject tokens.
 
     Parents come from evidence and dev only. Raises TypeError for any other sample: what scoring holds out is never
-    probed. The same arguments and seed give the same result.
+    probed. `prevalence` knows how common each cause is in a corpus. The same arguments and seed give the same result.
 
     >>> attack(explanation, 17, subject, [evidence, dev], thresholds, [Mutants()], Budget(50_000), random.Random(0))
     ... # doctest: +SKIP
@@ -86,7 +88,8 @@ def attack(
     probing = Probing(trial, question, generators, rng, limit=int(PROBING * budget.tokens))
     probing.run()
     chosen, boundary = _confirmed(probing)
-    smallest, mates, shrinkings = _shrunk(chosen, probing)
+    shares = None if prevalence is None or not chosen else prevalence.shares(explanation, feature)
+    smallest, mates, shrinkings = _shrunk(chosen, probing, shares)
     for one in smallest:
         probing.counts[one.generator].unique += 1
     return Attack(
@@ -170,7 +173,7 @@ def _confirmed(probing: Probing) -> tuple[list[list[Found]], int]:
 
 
 def _shrunk(
-    chosen: list[list[Found]], probing: Probing
+    chosen: list[list[Found]], probing: Probing, shares: Mapping[Cluster, float] | None
 ) -> tuple[tuple[Counterexample, ...], tuple[Counterexample, ...], tuple[Shrunk, ...]]:
     """The first of each cluster shrunk, then the second of each, while the budget lasts; the others as they are."""
     trial = probing.trial
@@ -187,13 +190,16 @@ def _shrunk(
             steps = shrinking.steps if verdict == "confirmed" else shrinking.steps[:1]
             probing.counts[found.edit.generator].shrunk += shrinking.minimal and verdict == "confirmed"
             record = counterexample_of(steps, found, trial)
+            if shares is not None:
+                record = replace(record, prevalence=shares.get(found.cluster, 0.0))
             causes.append(Cause(steps[-1], record, mates_of[found.cluster]))
             done.append(Shrunk(steps, shrinking.minimal and verdict == "confirmed"))
     kept = [found for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]]
     rest = [counterexample_of((found.candidate,), found, trial, tagged=False) for found in kept]
     others = [*probing.question.parents, *trial.read([found.edit.token_ids for found in probing.found])]
     small = explain(causes, others, trial, random.Random(probing.rng.getrandbits(64)))
-    return ranked(small, trial.thresholds), ranked(rest, trial.thresholds), tuple(done)
+    best = diverse(ranked(small, trial.thresholds), trial.explanation, trial.subject.vocabulary)
+    return best, ranked(rest, trial.thresholds), tuple(done)
 
 
 def _plainest_first(found: Found) -> tuple[object, ...]:

@@ -1,27 +1,37 @@
-"""What is done with counterexamples once found: told apart, ranked, saved, and replayed against any explanation."""
+"""What is done with counterexamples once found: told apart, ranked, and replayed against any explanation."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, zip_longest
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dsl.batch import Vocabulary
-from dsl.errors import InputError
 from dsl.evaluate import evaluate, matches
 from dsl.nodes import Explanation, Or, fold
-from dsl.records import Context, Counterexample, Example, Kind, Thresholds
+from dsl.records import Counterexample, Example, Kind, Thresholds
 from dsl.render import render_expression
-from probes.subject import TokenIds
+from probes.subject import SubjectModel, TokenIds
 from probes.trial import Reading, batch_of
 from probes.verify import agrees, disagrees, margin
 
 Cluster = tuple[str, str]
 """Counterexamples that share a cause, as far as one can tell: the kind, and a clause or a token."""
+
+
+@runtime_checkable
+class Prevalence(Protocol):
+    """How common each way of being wrong is in text that nobody wrote for the purpose: training documents, no others.
+
+    Whoever holds a corpus may know it.
+    """
+
+    def shares(self, explanation: Explanation, feature: int) -> Mapping[Cluster, float]:
+        """The share of all positions that are counterexamples of each cluster; a cluster that is left out has none."""
+        ...
 
 
 def cluster_of(
@@ -50,7 +60,7 @@ def clusters(
 
 def ranked(counterexamples: Iterable[Counterexample], thresholds: Thresholds) -> tuple[Counterexample, ...]:
     """Each text once, the most telling first: pairs (of one token in two contexts before others), then by margin, then
-    the more natural, then the shorter.
+    the more natural, then those of a more prevalent cause, then the shorter.
     """
     distinct: dict[tuple[TokenIds, int, Kind], Counterexample] = {}
     for one in counterexamples:
@@ -66,12 +76,21 @@ def ranked(counterexamples: Iterable[Counterexample], thresholds: Thresholds) ->
             not same_token,
             -round(plain, 1),
             -round(naturalness(one), 1),
+            -(one.prevalence or 0.0),
             len(ids),
             ids,
             one.position,
         )
 
     return tuple(sorted(distinct.values(), key=worth))
+
+
+def diverse(
+    counterexamples: Sequence[Counterexample], explanation: Explanation, vocabulary: Vocabulary
+) -> tuple[Counterexample, ...]:
+    """The first of every cluster, then the second of every cluster, and so on: few of them show many causes."""
+    turns = zip_longest(*clusters(counterexamples, explanation, vocabulary).values())
+    return tuple(one for one in chain.from_iterable(turns) if one is not None)
 
 
 def naturalness(counterexample: Counterexample) -> float:
@@ -105,6 +124,22 @@ def replay(
     return tuple(standing)
 
 
+def reread(counterexamples: Sequence[Counterexample], subject: SubjectModel, feature: int) -> list[Counterexample]:
+    """The same texts with activations of a new run, each at batch size 1: what was true then can be checked now."""
+    sides = [side for one in counterexamples for side in (one.example, one.original) if side is not None]
+    texts = list(dict.fromkeys(ids_of(side) for side in sides))
+    columns = [row[:, 0].tolist() for row in subject.activations(texts, [feature], batch_size=1)]
+    now = dict(zip(texts, columns, strict=True))
+
+    def anew(side: Example) -> Example:
+        return replace(side, activations=tuple(now[ids_of(side)]))
+
+    return [
+        replace(one, example=anew(one.example), original=None if one.original is None else anew(one.original))
+        for one in counterexamples
+    ]
+
+
 def to_json(counterexample: Counterexample, prefix: TokenIds) -> dict[str, object]:
     """The public form: token ids exactly as the model reads them, and a position that indexes those.
 
@@ -123,97 +158,6 @@ def to_json(counterexample: Counterexample, prefix: TokenIds) -> dict[str, objec
         "original_token_ids": None if original is None else [*prefix, *ids_of(original)],
         "original_activation": None if original is None or there is None else original.activations[there],
     }
-
-
-class _Side(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    token_ids: tuple[int, ...]
-    activations: tuple[float, ...]
-
-    @classmethod
-    def of(cls, example: Example) -> _Side:
-        return cls(token_ids=ids_of(example), activations=example.activations)
-
-    def example(self, vocabulary: Vocabulary) -> Example:
-        tokens = tuple(vocabulary.strings[token] for token in self.token_ids)
-        return Example(Context(tokens, self.token_ids, start=0), self.activations)
-
-
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    kind: Kind
-    generator: str
-    text: str
-    """For people; the token ids are what counts."""
-    position: int
-    predicted: float
-    example: _Side
-    original: _Side | None
-    original_position: int | None
-    shrink_trail: tuple[_Side, ...]
-    tags: tuple[str, ...]
-
-
-def save(counterexamples: Iterable[Counterexample], path: Path) -> None:
-    """Write JSON lines, whole or not at all. Raises InputError where the folder cannot be written."""
-    rows = [
-        _Row(
-            kind=one.kind,
-            generator=one.generator,
-            text=one.example.context.text,
-            position=one.position,
-            predicted=one.predicted,
-            example=_Side.of(one.example),
-            original=None if one.original is None else _Side.of(one.original),
-            original_position=one.original_position,
-            shrink_trail=tuple(map(_Side.of, one.shrink_trail)),
-            tags=one.tags,
-        )
-        for one in counterexamples
-    ]
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text("".join(json.dumps(row.model_dump(mode="json")) + "\n" for row in rows), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path} ({error.strerror}): name a file in a folder you can write to") from error
-
-
-def load(path: Path, vocabulary: Vocabulary) -> tuple[Counterexample, ...]:
-    """Read what `save` wrote, with the token strings of the subject it is for. Raises InputError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read counterexamples from {path}: {error}") from error
-    return tuple(_loaded(line, f"{path}, line {number}", vocabulary) for number, line in enumerate(lines, 1))
-
-
-def _loaded(line: str, where: str, vocabulary: Vocabulary) -> Counterexample:
-    try:
-        row = _Row.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the line"
-        raise InputError(f"{where}: no counterexample: {field}: {first['msg']}") from error
-    for side, position in ((row.example, row.position), (row.original, row.original_position)):
-        if side is None:
-            continue
-        if max(side.token_ids, default=0) >= len(vocabulary) or min(side.token_ids, default=0) < 0:
-            raise InputError(f"{where}: token ids beyond this model's vocabulary: it was saved for another model")
-        if len(side.token_ids) != len(side.activations) or not 0 <= (position or 0) < len(side.token_ids):
-            raise InputError(f"{where}: tokens, activations and position disagree in length")
-    return Counterexample(
-        example=row.example.example(vocabulary),
-        position=row.position,
-        predicted=row.predicted,
-        kind=row.kind,
-        generator=row.generator,
-        original=None if row.original is None else row.original.example(vocabulary),
-        original_position=row.original_position,
-        shrink_trail=tuple(side.example(vocabulary) for side in row.shrink_trail),
-        tags=row.tags,
-    )
 
 
 def ids_of(example: Example) -> TokenIds:

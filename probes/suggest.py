@@ -16,7 +16,7 @@ from itertools import islice
 from typing import get_args
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from dsl.atomic import holds_at
 from dsl.complexity import order
@@ -52,7 +52,7 @@ from dsl.records import Suggestion
 from probes.slots import Slot, filled
 from probes.subject import TokenIds
 from probes.trial import Reading, Trial, batch_of
-from probes.verify import Candidate
+from probes.verify import Candidate, disagreements
 
 NEAR = 4
 """A distance between `right after` and `in the context of`, as in `dsl.mutate`."""
@@ -81,12 +81,12 @@ def suggest(
     bench = _Bench(list(readings.values()), trial)
     rows = {text: row for row, text in enumerate(readings)}
     musts = np.array([(rows[text], place) for text, place in dict.fromkeys(needed)])
-    now = int(bench.wrong(trial.explanation).any(axis=1).sum())
+    now = bench.wrong(trial.explanation)
     best: tuple[int, tuple[object, ...], Suggestion] | None = None
     for suggestion in islice(_written(one, slots, trial), MOST_CLAUSES):
         if not bench.agrees(suggestion.mended, musts):
             continue
-        count = int(bench.wrong(suggestion.mended).any(axis=1).sum())
+        count = bench.wrong(suggestion.mended)
         key = count, order(suggestion.mended), suggestion
         if count < now and (best is None or key[:2] < best[:2]):
             best = key
@@ -102,15 +102,12 @@ class _Bench:
         self._activations = np.zeros(batch.ids.shape, dtype=np.float32)
         for row, reading in enumerate(readings):
             self._activations[row, : len(reading.activations)] = reading.activations
-        self._judged = np.arange(batch.ids.shape[1]) < batch.lengths[:, None] - 1  # the last token never is
+        self._lengths = batch.lengths
 
-    def wrong(self, explanation: Explanation) -> Bool[np.ndarray, "texts ctx"]:
-        """Where there is a counterexample of either kind."""
-        predicted, high, silent = self._predicted(explanation), self._thresholds.high, self._thresholds.silent
-        positives = (predicted >= PREDICTED) & _everywhere_near(self._activations <= silent)
-        negatives = (self._activations >= high) & _everywhere_near(predicted == 0)
-        found: Bool[np.ndarray, "texts ctx"] = (positives | negatives) & self._judged
-        return found
+    def wrong(self, explanation: Explanation) -> int:
+        """Texts with a counterexample of either kind."""
+        found = disagreements(self._activations, self._predicted(explanation), self._lengths, self._thresholds)
+        return int((found[0] | found[1]).any(axis=1).sum())
 
     def agrees(self, explanation: Explanation, places: np.ndarray) -> bool:
         """Whether it is plainly right at these places, as (row, position)."""
@@ -282,10 +279,3 @@ def _places(one: Candidate) -> list[tuple[TokenIds, int]]:
     if one.original_ids is not None and one.original_position is not None:
         places.append((one.original_ids, one.original_position))
     return places
-
-
-def _everywhere_near(holds: Bool[np.ndarray, "texts ctx"]) -> Bool[np.ndarray, "texts ctx"]:
-    near = holds.copy()
-    near[:, 1:] &= holds[:, :-1]
-    near[:, :-1] &= holds[:, 1:]
-    return near

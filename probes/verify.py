@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 
 from dsl.nodes import PREDICTED
 from dsl.records import Kind, Thresholds
@@ -33,6 +33,23 @@ def false_negatives(reading: Reading, thresholds: Thresholds) -> Bool[np.ndarray
     unpredicted = reading.predicted == 0
     found: Bool[np.ndarray, " ctx"] = (reading.activations >= thresholds.high) & _everywhere_near(unpredicted)
     return found
+
+
+def disagreements(
+    activations: Float[np.ndarray, "texts ctx"],
+    predicted: Float[np.ndarray, "texts ctx"],
+    lengths: Int[np.ndarray, " texts"],
+    thresholds: Thresholds,
+) -> tuple[Bool[np.ndarray, "texts ctx"], Bool[np.ndarray, "texts ctx"]]:
+    """False positives and false negatives of many texts at once; both arrays hold zeros in the padding.
+
+    >>> disagreements(np.zeros((1, 2)), np.ones((1, 2)), np.array([2]), Thresholds.from_maximum(1.0))[0]
+    array([[ True, False]])
+    """
+    judged = np.arange(activations.shape[1]) < lengths[:, None] - 1  # the last token never is
+    positives = (predicted >= PREDICTED) & _everywhere_near(activations <= thresholds.silent) & judged
+    negatives = (activations >= thresholds.high) & _everywhere_near(predicted == 0) & judged
+    return positives, negatives
 
 
 def disagrees(reading: Reading, thresholds: Thresholds, position: int, kind: Kind) -> bool:
@@ -150,10 +167,10 @@ def inherited(columns: tuple[Column, ...], position: int, kind: Kind, parent: Re
     return there is not None and disagrees(parent, thresholds, there, kind)
 
 
-def _everywhere_near(holds: Bool[np.ndarray, " ctx"]) -> Bool[np.ndarray, " ctx"]:
+def _everywhere_near(holds: Bool[np.ndarray, "*texts ctx"]) -> Bool[np.ndarray, "*texts ctx"]:
     """True where it holds at a token and both its neighbours; the first token has one, the last is never judged."""
     near = holds.copy()
-    near[1:] &= holds[:-1]
-    near[:-1] &= holds[1:]
-    near[-1:] = False
+    near[..., 1:] &= holds[..., :-1]
+    near[..., :-1] &= holds[..., 1:]
+    near[..., -1:] = False
     return near

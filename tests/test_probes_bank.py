@@ -1,20 +1,17 @@
-"""The bank: what is saved is what is read back, ranked, told apart, and replayed without the subject."""
+"""The bank: counterexamples told apart, ranked, and replayed without the subject."""
 
 from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 from riverside import evidence, example, generators, planted
 
-from dsl.batch import Vocabulary
-from dsl.errors import InputError
 from dsl.parse import parse
 from dsl.records import Counterexample
 from probes.attack import attack
-from probes.bank import clusters, load, ranked, replay, save, to_json
+from probes.bank import clusters, diverse, ranked, replay, reread, to_json
 from probes.trial import Budget
 
 TRUTH = 'activates on the token " bank" in the context of the word "river"'
@@ -33,49 +30,30 @@ def bank() -> tuple[Counterexample, ...]:
     return both
 
 
-def test_what_is_saved_is_read_back_equal(bank: tuple[Counterexample, ...], tmp_path: Path) -> None:
-    path = tmp_path / "bank.jsonl"
-    save(bank, path)
-    assert load(path, SUBJECT.vocabulary) == bank
-    assert list(tmp_path.iterdir()) == [path]
-    save((), path)
-    assert load(path, SUBJECT.vocabulary) == ()
+def test_ranked_ones_show_many_causes_first(bank: tuple[Counterexample, ...]) -> None:
+    attacked = parse('activates on the token " bank" or the token " shore" in the context of the word "dog"')
+    order = diverse(ranked(bank, SUBJECT.thresholds), attacked, SUBJECT.vocabulary)
+    causes = [cluster for one in order for cluster in clusters([one], attacked, SUBJECT.vocabulary)]
+    assert len(set(causes[: len(set(causes))])) == len(set(causes))
+    assert sorted(map(id, order)) == sorted(map(id, bank))
+    assert diverse((), attacked, SUBJECT.vocabulary) == ()
 
 
-def test_emoji_and_bytes_that_are_no_text_are_saved_too(tmp_path: Path) -> None:
-    text = example(SUBJECT, "😀 bank \udcf0 the")
-    one = Counterexample(text, 5, 0.0, "false_positive", "mutants", tags=("absorbed:3",))
-    save([one], tmp_path / "bank.jsonl")
-    assert load(tmp_path / "bank.jsonl", SUBJECT.vocabulary) == (one,)
+def test_of_two_alike_the_more_prevalent_cause_comes_first() -> None:
+    rare, common = (
+        Counterexample(example(SUBJECT, text), 1, 1.0, "false_positive", "synonyms", prevalence=share)
+        for text, share in (("a bank the", 1e-6), ("the bank the", 1e-3))
+    )
+    assert ranked([rare, common], SUBJECT.thresholds) == (common, rare)
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("{", "line 1: no counterexample"),
-        ("{}", "kind"),
-        ('"text"', "no counterexample"),
-    ],
-)
-def test_a_broken_bank_is_one_clear_line(line: str, said: str, tmp_path: Path) -> None:
-    path = tmp_path / "bank.jsonl"
-    path.write_text(line + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match=said) as caught:
-        load(path, SUBJECT.vocabulary)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_bank_of_another_model_is_refused(bank: tuple[Counterexample, ...], tmp_path: Path) -> None:
-    save(bank, tmp_path / "bank.jsonl")
-    with pytest.raises(InputError, match="another model"):
-        load(tmp_path / "bank.jsonl", Vocabulary(["a", "b"]))
-
-
-def test_a_missing_file_and_a_missing_folder_are_input_errors(tmp_path: Path) -> None:
-    with pytest.raises(InputError):
-        load(tmp_path / "none.jsonl", SUBJECT.vocabulary)
-    with pytest.raises(InputError):
-        save((), tmp_path / "none" / "bank.jsonl")
+def test_reading_again_gives_what_is_on_record(bank: tuple[Counterexample, ...]) -> None:
+    assert tuple(reread(bank, SUBJECT, 0)) == bank
+    other = planted('activates on the token " bank"')
+    again = reread(bank, other, 0)
+    told = parse('activates on the token " bank"')
+    assert not any(replay(again, told, other.thresholds, other.vocabulary))
+    assert reread((), SUBJECT, 0) == []
 
 
 def test_replay_clears_the_truth_and_convicts_what_was_attacked(bank: tuple[Counterexample, ...]) -> None:
