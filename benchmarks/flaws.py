@@ -8,8 +8,12 @@ product's generators. Said of it:
 
 - found: a counterexample was confirmed. `visible` flaws are those that disagree somewhere on those documents by the
   rules of verification (one token of tolerance, no judgement at the last token); the others can hardly be found.
+- edits: found without the generator `examples`, which reads the samples as they are; and of `hidden` flaws, which
+  disagree with no sample, so that whoever explained them has been right about all that there was to see.
 - minimal: of every shrunk text of at most `--small` tokens, no shorter one stands that is made from the text as it was
-  found by leaving out tokens or taking edits back, which is tried exhaustively (the token in question stays).
+  found by leaving out tokens or taking edits back and that still reads back as its tokens, which is tried exhaustively
+  (the token in question stays).
+- mended: the first suggestion of each feature, beside the truth on all positions of those documents.
 - false: what is confirmed against the truth itself, attacked in the same way. Any is a bug.
 - alone: what each generator finds with all the probes to itself, and what none of the others alone finds.
 """
@@ -46,7 +50,7 @@ from dsl.evaluate import evaluate
 from dsl.mutate import Mutant, mutants
 from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Feature, Thresholds
-from dsl.render import render
+from dsl.render import render, render_expression
 from probes import verify
 from probes.attack import Attack, attack
 from probes.edits import Column
@@ -54,7 +58,7 @@ from probes.generators import AtHand, suite
 from probes.planted_noise import Noise
 from probes.planted_suite import draw_programs
 from probes.question import Generator
-from probes.shrink import Shrunk
+from probes.shrink import Shrunk, reads_back
 from probes.subject import TokenIds
 from probes.trial import Budget, Trial, batch_of
 from probes.verify import Candidate, stands
@@ -64,6 +68,9 @@ THRESHOLDS = Thresholds(high=0.5, silent=0.05, maximum=1.0)
 """What the language calls predicted fires; weak levels are indeterminate."""
 
 DIFFERENT = 1e-4
+FEW = 48
+"""Probes that a generator alone is given first."""
+
 TRIED = 50_000
 """Texts of one exhaustive search; what would take more is counted apart."""
 
@@ -179,9 +186,16 @@ def judged(feature: int) -> dict[str, Any] | None:
     found = attacked(mutant.explanation, feature, samples, generators)
     seconds = time.perf_counter() - began
     against_truth = attacked(program.explanation, feature, samples, generators)
+    edits = [generator for generator in generators if generator.name != "examples"]
+    by_edits = attacked(mutant.explanation, feature, samples, edits)
     alone = {}
-    for generator in generators if options.alone else ():
-        by_it = attacked(mutant.explanation, feature, samples, [generator])
+    for generator in generators:
+        if not options.alone and generator.name != "examples":
+            continue
+        # Most that it finds it finds soon, and the first probes of many are the probes of few.
+        by_it = attacked(mutant.explanation, feature, samples, [generator], FEW)
+        if not by_it.counterexamples and by_it.probes >= FEW:
+            by_it = attacked(mutant.explanation, feature, samples, [generator])
         alone[generator.name] = {
             "found": bool(by_it.counterexamples),
             "first": by_it.first,
@@ -208,7 +222,11 @@ def judged(feature: int) -> dict[str, Any] | None:
         "false": [one.example.context.text for one in (*against_truth.counterexamples, *against_truth.mates)],
         "false_disagreeing": against_truth.disagreeing,
         "truth_probes": against_truth.probes,
+        "edits": bool(by_edits.counterexamples),
+        "edits_first": by_edits.first,
+        "hidden": not alone["examples"]["found"],
         "alone": alone,
+        "mended": mended(program.explanation, mutant.explanation, found),
     }
 
 
@@ -239,7 +257,27 @@ def disagreements(truth: Explanation, explanation: Explanation) -> int:
     return int(sum(kind.sum() for kind in found))
 
 
-def attacked(explanation: Explanation, feature: int, samples: Samples, generators: Sequence[Generator]) -> Attack:
+def mended(truth: Explanation, flawed: Explanation, found: Attack) -> dict[str, Any] | None:
+    """What the first suggestion says, and the positions of the documents for evidence on which it is then wrong."""
+    suggestion = next((one.suggestion for one in found.counterexamples if one.suggestion is not None), None)
+    if suggestion is None:
+        return None
+    right, before, after = (evaluate(one, _STATE["batch"]) >= PREDICTED for one in (truth, flawed, suggestion.mended))
+    return {
+        "how": suggestion.how,
+        "clause": render_expression(suggestion.clause),
+        "before": int((before != right).sum()),
+        "after": int((after != right).sum()),
+    }
+
+
+def attacked(
+    explanation: Explanation,
+    feature: int,
+    samples: Samples,
+    generators: Sequence[Generator],
+    probes: int | None = None,
+) -> Attack:
     options = _STATE["options"]
     return attack(
         explanation,
@@ -248,7 +286,7 @@ def attacked(explanation: Explanation, feature: int, samples: Samples, generator
         [samples.evidence, samples.dev],
         THRESHOLDS,
         generators,
-        Budget(options.tokens, options.probes),
+        Budget(options.tokens, probes or options.probes),
         random.Random(f"{options.seed} {feature} attack"),
     )
 
@@ -284,9 +322,19 @@ def minimal(shrunk: Shrunk, explanation: Explanation, feature: int) -> dict[str,
     trial = Trial(explanation, feature, subject, THRESHOLDS, Budget(10**12))
     trial.read([text for one in shorter for text in one.texts])
     for one in sorted(shorter, key=lambda one: len(one.token_ids)):
-        if stands(one, trial.read(one.texts), trial.thresholds):
+        if stands(one, trial.read(one.texts), trial.thresholds) and _reads_back(one, start):
             return line | {"least": len(one.token_ids), "shorter": _spelt(one)}
     return line
+
+
+def _reads_back(one: Candidate, start: Candidate) -> bool:
+    """As its tokens, on either side on which the text that it comes from does."""
+    subject = _STATE["subject"]
+    return all(
+        reads_back(text, subject)
+        for text, first in zip(one.texts, start.texts, strict=True)
+        if reads_back(first, subject)
+    )
 
 
 def _spelt(one: Candidate) -> str:
@@ -341,6 +389,20 @@ def report(lines: Sequence[dict[str, Any]], options: argparse.Namespace) -> None
         f"of the least length; the first of each feature: {len(best)}, "
         f"{sum(one['length'] == one['least'] for one in best) / max(1, len(best)):.1%}"
     )
+    hidden = [line for line in lines if line["hidden"]]
+    firsts = [line["edits_first"] for line in lines if line["edits"]]
+    print(
+        f"without reading the samples as they are: found {np.mean([line['edits'] for line in lines]):.1%}, the first "
+        f"after {np.median(firsts):.0f} probes at the median; hidden from the samples: {len(hidden)}, found "
+        f"{sum(line['found'] for line in hidden)}"
+    )
+    offered = [line["mended"] for line in lines if line["mended"] is not None]
+    exact = sum(one["after"] == 0 for one in offered)
+    better, worse = (sum(sign * one["after"] < sign * one["before"] for one in offered) for sign in (1, -1))
+    print(
+        f"suggestions: for {len(offered)} features; {exact} agree with the truth everywhere, {better} are nearer to it "
+        f"than what was attacked, {worse} further from it"
+    )
     print(
         f"against the truth: {sum(len(line['false']) for line in lines)} counterexamples, "
         f"{sum(line['false_disagreeing'] for line in lines)} disagreements, in "
@@ -353,13 +415,16 @@ def report(lines: Sequence[dict[str, Any]], options: argparse.Namespace) -> None
         counts = [sum(line["funnel"][name][step] for line in lines) for step in steps]
         print(f"{name:20}" + "".join(f"{count:>13}" for count in counts))
     if options.alone:
-        print(f"\n{'alone':20}{'ran':>9}{'found':>9}{'first':>7}{'only it':>9}")
+        print(f"\n{'alone':20}{'ran':>9}{'found':>9}{'first':>7}{'only it':>9}{'hidden':>9}")
         for name in names:
             ran = [line for line in lines if line["alone"][name]["skipped"] is None]
             hit = [line for line in ran if line["alone"][name]["found"]]
             only = [line for line in hit if sum(one["found"] for one in line["alone"].values()) == 1]
             first = np.median([line["alone"][name]["first"] for line in hit]) if hit else float("nan")
-            print(f"{name:20}{len(ran):>9}{len(hit) / max(1, len(ran)):>9.1%}{first:>7.0f}{len(only):>9}")
+            print(
+                f"{name:20}{len(ran):>9}{len(hit) / max(1, len(ran)):>9.1%}{first:>7.0f}{len(only):>9}"
+                f"{sum(line['hidden'] for line in hit):>9}"
+            )
     took = np.array([line["seconds"] for line in lines])
     print(f"\nseconds an attack: median {np.median(took):.2f}, p95 {np.quantile(took, 0.95):.2f}")
     if options.show:
