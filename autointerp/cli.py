@@ -50,6 +50,7 @@ Named = Annotated[list[str] | None, typer.Option("--feature", metavar="ID", help
 Debaters = Annotated[list[str] | None, typer.Option("--debater", metavar="SPEC", help="search[:STRATEGY] or text:FILE")]
 Judge = Annotated[str, typer.Option("--judge", metavar="SPEC", help="builtin")]
 Probes = Annotated[int, typer.Option("--probe-tokens", min=0, help="budget of one attack, in tokens of the subject")]
+Rounds = Annotated[int, typer.Option("--rounds", min=0, help="how often, at most, an explanation is mended")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes; results do not depend on it")]
 
 
@@ -186,6 +187,7 @@ def debate(
     debater: Debaters = None,
     judge: Judge = "builtin",
     probe_tokens: Probes = 50_000,
+    rounds: Rounds = 3,
     seed: Seed = 0,
     workers: Workers = None,
     out: Out = None,
@@ -194,7 +196,7 @@ def debate(
     """Debate, attack, repair and score features of a model; with no model named, of the embedded one."""
     from autointerp.pipeline import explain_model
 
-    run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers)
+    run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers, rounds)
     explain_model(CorpusOptions(model, sae, corpus, mlm, store, device, context_tokens), run, out, as_json=as_json)
 
 
@@ -206,6 +208,7 @@ def demo(
     debater: Debaters = None,
     judge: Judge = "builtin",
     probe_tokens: Probes = 50_000,
+    rounds: Rounds = 3,
     seed: Seed = 0,
     workers: Workers = None,
     out: Out = None,
@@ -216,7 +219,7 @@ def demo(
         return
     from autointerp.pipeline import explain_model
 
-    run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers)
+    run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers, rounds)
     page = out if out is not None or as_json else Path("autointerp-demo")
     explain_model(CorpusOptions(), run, page, as_json=as_json)
 

@@ -13,12 +13,14 @@ from agents.debater import Debater
 from agents.judge import Judge
 from agents.transcript import Argument, Side, Transcript
 from autointerp.at_hand import at_hand
+from autointerp.defence import Defence, defend
 from autointerp.options import RunOptions
-from autointerp.repair import repair
-from autointerp.results import Defence, FeatureResult
+from autointerp.repair import RepairOutcome, repair
+from autointerp.results import FeatureResult
 from autointerp.sampling import Samples, sample
 from autointerp.scoring import Scores, TokenLookup, dev_score, score_explanation, shifted
 from autointerp.specs import make_debaters, make_judge
+from autointerp.word_vectors import embed
 from autointerp.workspace import Workspace
 from dsl.errors import InputError
 from dsl.lexicon import Lexicon
@@ -59,26 +61,37 @@ class Court:
             suite(at_hand(workspace, self.run.seed, rivals)),
             Budget(self.run.probe_tokens),
             self.rng(purpose),
+            embedder=embed,
         )
 
     def defend(self, explanation: Explanation, rivals: Sequence[Explanation] = ()) -> Defence:
-        """Attack, mend with what was found, and attack what came of it with a budget of the same size."""
+        """Attack, mend with what was found, and attack what came of it, for as long as mending helps."""
         if not self.run.probe_tokens:
             return Defence(explanation, explanation)
-        first = self.attack(explanation, "attack", rivals)
-        outcome = repair(
+        return defend(
             explanation,
-            [*first.counterexamples, *first.mates],
+            lambda now, number: self.attack(now, f"attack {number}", rivals),
+            self._repair,
+            rounds=self.run.rounds,
+        )
+
+    def _repair(
+        self,
+        explanation: Explanation,
+        found: Sequence[Counterexample],
+        remembered: Sequence[Counterexample],
+        number: int,
+    ) -> RepairOutcome:
+        return repair(
+            explanation,
+            found,
             self.samples.evidence,
             [DebaterAtWork(debater, self.workspace.lexicon) for debater in self.debaters],
             self.dev_score,
             self.workspace.subject.vocabulary,
-            self.rng("repair"),
+            self.rng(f"repair {number}"),
+            remembered=remembered,
         )
-        if not outcome.accepted:
-            return Defence(explanation, explanation, (first,), outcome)
-        mended = outcome.explanation
-        return Defence(explanation, mended, (first, self.attack(mended, "second attack", rivals)), outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +127,6 @@ def explain_feature(court: Court) -> FeatureResult:
     defence = court.defend(winner.argument.explanation, rivals)
     control_defence = defence if best == winner else court.defend(best.argument.explanation, rivals)
     explanation, seed = defence.after, court.run.seed
-    repaired = defence.after != defence.before
     return FeatureResult(
         feature=samples.evidence.feature,
         explanation=explanation,
@@ -122,7 +134,7 @@ def explain_feature(court: Court) -> FeatureResult:
         defence=defence,
         scores=score_explanation(explanation, samples.held_out, seed=seed),
         baselines=baselines(samples, explanation, control_defence.after, seed),
-        before_repair=score_explanation(defence.before, samples.held_out, seed=seed) if repaired else None,
+        before_repair=score_explanation(defence.before, samples.held_out, seed=seed) if defence.repaired else None,
         prefix=workspace.subject.prefix,
         skipped={f"samples {number}": note for number, note in enumerate(samples.notes)},
     )

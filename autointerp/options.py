@@ -27,7 +27,8 @@ class RunOptions:
     """How features are chosen, who debates, who judges, and how much work an attack may do.
 
     `named` are feature ids; where there are none, `features` live ones are drawn under the seed. `probe_tokens` is the
-    budget of one attack in tokens that the subject model reads. `workers` is the number of processes (None: as many
+    budget of one attack in tokens that the subject model reads, `rounds` how often at most an explanation is mended and
+    attacked again. `workers` is the number of processes (None: as many
     as there are cores, at most one a feature).
     """
 
@@ -38,3 +39,4 @@ class RunOptions:
     named: tuple[str, ...] = ()
     probe_tokens: int = 50_000
     workers: int | None = None
+    rounds: int = 3

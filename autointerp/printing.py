@@ -72,12 +72,9 @@ def print_summary(lines: Sequence[Mapping[str, Any]], seed: int) -> None:
             )
     outcomes = [line["debate"]["outcome"] for line in lines]
     counted = ", ".join(f"{outcomes.count(kind)} {kind}" for kind in ("chosen", "consensus", "abstained"))
-    repairs = [line["debate"]["repair"] for line in lines if line["debate"]["repair"] is not None]
     found = sum(len(line["counterexamples"]) for line in lines)
-    out.print(
-        f"{counted}; {found} counterexamples stand; "
-        f"{sum(repair['accepted'] for repair in repairs)} of {len(repairs)} repairs accepted"
-    )
+    out.print(f"{counted}; {found} counterexamples stand")
+    out.print(repairs_in_words([repair for line in lines for repair in line["debate"]["repairs"]]))
 
 
 def print_attack(explanation: Explanation, attack: Attack) -> None:
@@ -153,11 +150,26 @@ def shown(token: str) -> str:
     return token.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\n", "↵")
 
 
+def repairs_in_words(repairs: Sequence[Mapping[str, Any]]) -> str:
+    """How many were accepted, and what those mended of what they were shown and of what was held back.
+
+    A repair that only names what it was shown mends much of the one and little of the other.
+    """
+    accepted = [repair for repair in repairs if repair["accepted"]]
+    words = f"{len(accepted)} of {len(repairs)} repairs accepted"
+    for part in ("shown", "held_back"):
+        total = sum(repair[part] for repair in accepted)
+        if total:
+            mended = sum(repair[f"fixed_{part}"] for repair in accepted)
+            words += f"; of counterexamples {part.replace('_', ' ')} they mend {mended} of {total}"
+    return words
+
+
 def _outcome_in_words(debate: Mapping[str, Any]) -> str:
     sides = len(debate["sides"])
     words = f"{debate['outcome']} of {sides} sides" if sides > 1 else str(debate["outcome"])
-    repair = debate["repair"]
-    return words + (", repaired" if repair is not None and repair["accepted"] else "")
+    repairs = sum(repair["accepted"] for repair in debate["repairs"])
+    return words + (f", repaired{f' {repairs} times' if repairs > 1 else ''}" if repairs else "")
 
 
 def _value(scored: Mapping[str, Any] | None, key: str) -> float | None:

@@ -11,13 +11,14 @@ from agents.debate import admit, debate
 from agents.debater import Debater
 from agents.transcript import Argument, Transcript
 from autointerp import printing, terminal
+from autointerp.defence import Defence
 from autointerp.features import baselines, winning_sides
 from autointerp.lexicons import DefaultLexicon
 from autointerp.options import RunOptions
 from autointerp.pool import Finished, Outcome, end, work_through
 from autointerp.records_file import FeatureRecord, read_records
 from autointerp.report.fill import feature_view
-from autointerp.results import Defence, FeatureResult
+from autointerp.results import FeatureResult
 from autointerp.sampling import Samples, held_out_of, split_records, thresholds_of
 from autointerp.scoring import dev_score, score_explanation
 from autointerp.specs import default_debaters, make_debaters, make_judge

@@ -1,7 +1,8 @@
 """One round of repair: debaters see some of the counterexamples, and what they propose is tried on the others.
 
 Half of each cluster is held back, so a repair that only names what it was shown gives itself away; it may grow by a
-bounded number of bits a cluster, so lists of exceptions do not pay. After an accepted repair the caller attacks again.
+bounded number of bits a cluster, so lists of exceptions do not pay; and what earlier rounds mended must stay mended.
+After an accepted repair the caller attacks again (`defence`).
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class RepairOutcome:
     """What one round came to: the proposal that came furthest, what it mended, and whether it was accepted, or why not.
 
     `explanation` is what stands after the round: the proposal where accepted, else the explanation as it was.
+    `remembered` counterexamples were mended by earlier rounds; `regressions` of them stand again under the proposal.
+    `mended` are those shown that no longer stand, where it was accepted.
     """
 
     before: Explanation
@@ -54,10 +57,13 @@ class RepairOutcome:
     held_back: int
     fixed_shown: int
     fixed_held_back: int
+    remembered: int
+    regressions: int
     dev_before: float
     dev_after: float
     bits_before: float
     bits_after: float
+    mended: tuple[Counterexample, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -72,6 +78,8 @@ class RepairOutcome:
             "held_back": self.held_back,
             "fixed_shown": self.fixed_shown,
             "fixed_held_back": self.fixed_held_back,
+            "remembered": self.remembered,
+            "regressions": self.regressions,
             "dev_before": self.dev_before,
             "dev_after": self.dev_after,
             "bits_before": round(self.bits_before, 2),
@@ -86,6 +94,7 @@ class _Tried:
     explanation: Explanation
     fixed_shown: int
     fixed_held_back: int
+    regressions: int
     dev: float
     bits: float
 
@@ -103,13 +112,15 @@ def repair(
     vocabulary: Vocabulary,
     rng: random.Random,
     *,
+    remembered: Sequence[Counterexample] = (),
     thresholds: Thresholds | None = None,
 ) -> RepairOutcome:
     """Ask every repairer once and keep the best proposal that mends what was shown and costs little.
 
     A repair must mend most of what was shown: of those that pass, the one that mends most is taken, so all wherever one
     proposal mends all. (Counterexamples of a real feature have several causes, and half a mend is worth keeping.)
-    `counterexamples` come ranked; the best of each cluster is always shown. `dev_score` is token F1 on dev.
+    `counterexamples` come ranked; the best of each cluster is always shown. `remembered` are those that earlier rounds
+    showed and mended: they are shown again, and none may come back. `dev_score` is token F1 on dev.
 
     >>> outcome = repair(explanation, found.counterexamples, evidence, debaters, f1, vocabulary, random.Random(0))
     ... # doctest: +SKIP
@@ -119,13 +130,14 @@ def repair(
     shown, held_back = _split(list(grouped.values()), rng)
     proposals: dict[Explanation, None] = {}
     for repairer in repairers if shown else ():
-        found = repairer.repair(evidence, explanation, shown, random.Random(rng.getrandbits(64)))
+        found = repairer.repair(evidence, explanation, [*remembered, *shown], random.Random(rng.getrandbits(64)))
         proposals.update(dict.fromkeys(one for one in found if one != explanation))
 
     def tried(one: Explanation) -> _Tried:
         still_shown = replay(shown, one, thresholds, vocabulary)
         still_held = replay(held_back, one, thresholds, vocabulary)
-        return _Tried(one, still_shown.count(False), still_held.count(False), dev_score(one), bits(one))
+        regressions = replay(remembered, one, thresholds, vocabulary).count(True)
+        return _Tried(one, still_shown.count(False), still_held.count(False), regressions, dev_score(one), bits(one))
 
     now = tried(explanation)
     allowed = now.bits + BITS_PER_CLUSTER * len(grouped)
@@ -149,10 +161,13 @@ def repair(
         held_back=len(held_back),
         fixed_shown=of.fixed_shown,
         fixed_held_back=of.fixed_held_back,
+        remembered=len(remembered),
+        regressions=of.regressions,
         dev_before=now.dev,
         dev_after=of.dev,
         bits_before=now.bits,
         bits_after=of.bits,
+        mended=_mended(shown, passing[0].explanation, thresholds, vocabulary) if passing else (),
     )
 
 
@@ -170,7 +185,16 @@ def _split(
     return shown, held_back
 
 
+def _mended(
+    shown: Sequence[Counterexample], explanation: Explanation, thresholds: Thresholds, vocabulary: Vocabulary
+) -> tuple[Counterexample, ...]:
+    standing = replay(shown, explanation, thresholds, vocabulary)
+    return tuple(one for one, stands in zip(shown, standing, strict=True) if not stands)
+
+
 def _refusal(one: _Tried, now: _Tried, shown: int, allowed: float) -> str | None:
+    if one.regressions:
+        return f"brings back {one.regressions} counterexamples that were mended before"
     if 2 * one.fixed_shown <= shown:
         return f"mends only {one.fixed_shown} of the {shown} counterexamples shown"
     if not one.dev >= now.dev - MAX_DEV_DROP:

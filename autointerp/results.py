@@ -6,31 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from agents.transcript import Transcript
-from autointerp.repair import RepairOutcome
+from autointerp.defence import Defence
 from autointerp.scoring import Scores
 from dsl.nodes import Explanation
 from dsl.render import render
 from probes.attack import Attack
 from probes.bank import to_json
 from probes.subject import TokenIds
-
-
-@dataclass(frozen=True, slots=True)
-class Defence:
-    """An explanation before and after it was attacked: `standing` are the counterexamples to what is left.
-
-    `attacks` are in the order in which they ran: on the explanation as proposed, and again on the repaired one where a
-    repair was accepted.
-    """
-
-    before: Explanation
-    after: Explanation
-    attacks: tuple[Attack, ...] = ()
-    repair: RepairOutcome | None = None
-
-    @property
-    def standing(self) -> Attack | None:
-        return self.attacks[-1] if self.attacks else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +43,6 @@ class FeatureResult:
         }
         scores["before_repair"] = None if self.before_repair is None else self.before_repair.to_json()
         scores["unscored"] = self.scores.unscored()
-        repair = self.defence.repair
         return {
             "feature": self.feature,
             "explanation": canonical,
@@ -69,7 +50,7 @@ class FeatureResult:
             "debate": self.transcript.to_json()
             | {
                 "before_repair": render(self.defence.before),
-                "repair": None if repair is None else repair.to_json(),
+                "repairs": [repair.to_json() for repair in self.defence.repairs],
             },
             "scores": scores,
             "counterexamples": [to_json(one, self.prefix) for one in standing.counterexamples] if standing else [],

@@ -136,7 +136,7 @@ def feature(number: int, *, examples: int = 8) -> FeatureView:
         if number % 3
         else (),
         attack=AttackView(412, 31.5, {"Synonyms": "no word to swap"}),
-        repair=RepairView(number % 2 == 0, "mends 3 of 4 shown", explanation, other, 4, 3, 2, 1, 0.71, 0.72),
+        repairs=(RepairView(number % 2 == 0, "mends 3 of 4 shown", explanation, other, 4, 3, 2, 1, 0.71, 0.72),),
         density=0.0034,
         histogram=HistogramView(
             tuple(6.5 * n / 24 for n in range(25)), tuple(int(900 * 0.8**n) + rng.randrange(9) for n in range(24))
@@ -220,7 +220,7 @@ def test_text_from_a_corpus_cannot_become_markup() -> None:
         unscored={HOSTILE: HOSTILE},
         skipped={HOSTILE: HOSTILE},
         attack=AttackView(1, 1.0, {HOSTILE: HOSTILE}),
-        repair=RepairView(True, HOSTILE, HOSTILE, HOSTILE, 1, 1, 1, 1, 0.1, 0.1),
+        repairs=(RepairView(True, HOSTILE, HOSTILE, HOSTILE, 1, 1, 1, 1, 0.1, 0.1),),
     )
     text_of_page = render_report([hostile], title=HOSTILE, summary={HOSTILE: HOSTILE})
     parsed = Page(text_of_page)

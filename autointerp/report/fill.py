@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.transcript import Abstained, Chosen, Consensus, Transcript
+from autointerp.repair import RepairOutcome
 from autointerp.report.view import (
     AttackView,
     CounterexampleView,
@@ -59,7 +60,7 @@ def feature_view(result: FeatureResult, samples: Samples, promoted: Sequence[tup
         forfeits=tuple((forfeit.debater, forfeit.reason) for forfeit in transcript.forfeits),
         counterexamples=_counterexamples(result),
         attack=_attack(result),
-        repair=_repair(result),
+        repairs=tuple(map(_repair, result.defence.repairs)),
         density=evidence.density,
         histogram=_histogram(samples.training()[1]),
         promoted=tuple(promoted),
@@ -183,10 +184,7 @@ def _attack(result: FeatureResult) -> AttackView | None:
     return AttackView(standing.probes, standing.disagreements_per_thousand, skipped)
 
 
-def _repair(result: FeatureResult) -> RepairView | None:
-    one = result.defence.repair
-    if one is None:
-        return None
+def _repair(one: RepairOutcome) -> RepairView:
     return RepairView(
         accepted=one.accepted,
         reason=one.reason,

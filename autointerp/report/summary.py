@@ -97,7 +97,7 @@ def summarise(views: Sequence[FeatureView]) -> Summary:
         f1=f1.value if f1 else None,
         auprc=auprc.value if auprc else None,
         counterexamples=sum(len(view.counterexamples) for view in views),
-        repaired=sum(view.repair is not None and view.repair.accepted for view in views),
+        repaired=sum(any(repair.accepted for repair in view.repairs) for view in views),
         table=tuple(
             Row(SERIES_NAMES[key], tuple(means[key][name] for name in SCORE_NAMES), main=True) for key in present
         ),

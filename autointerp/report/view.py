@@ -142,7 +142,7 @@ class FeatureView:
     """Debaters that handed in nothing that could stand, and why."""
     counterexamples: tuple[CounterexampleView, ...] = ()
     attack: AttackView | None = None
-    repair: RepairView | None = None
+    repairs: tuple[RepairView, ...] = ()
     density: float | None = None
     histogram: HistogramView | None = None
     promoted: tuple[tuple[str, float], ...] = ()
