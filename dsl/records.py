@@ -202,13 +202,28 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class Naturalness:
+    """How natural a text is beside the one it was edited from, both as they were before anything was shrunk.
+
+    `log_likelihood_change` is how much likelier the subject finds it, in nats a token; `cosine` how near a sentence
+    embedder finds the two; `edit_rate` how many tokens were changed for every token there was. `missing` says, measure
+    by measure, why one is None.
+    """
+
+    log_likelihood_change: float | None = None
+    cosine: float | None = None
+    edit_rate: float | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Counterexample:
     """A text on which the subject model itself disagrees with an explanation, at `position` of `example`.
 
     `original` is the text that it was edited from, where there is one and the explanation was right about it at
     `original_position` (a minimal pair). `shrink_trail` holds the texts between what the generator wrote and this one,
-    first to last. `tags` carry what was noticed: "absorbed:<feature>", "naturalness:<value>". `wildcards` are positions
-    of `example` where, alone and together, whatever token was tried left the disagreement standing. `retokenises` says
+    first to last. `absorbed_by` are the decoder neighbours that fire in its place where the feature is silent.
+    `wildcards` are positions of `example` where, alone and together, whatever token was tried left the disagreement standing. `retokenises` says
     whether both texts read back as these token ids, None where nobody looked. `cut` is None where the
     subject does not say; `prevalence` is the share of corpus positions that are wrong in the same way, None where no
     corpus is at hand.
@@ -222,12 +237,20 @@ class Counterexample:
     original: Example | None = None
     original_position: int | None = None
     shrink_trail: tuple[Example, ...] = ()
-    tags: tuple[str, ...] = ()
+    absorbed_by: tuple[int, ...] = ()
     wildcards: tuple[int, ...] = ()
     suggestion: Suggestion | None = None
     retokenises: bool | None = None
     cut: Cut | None = None
     prevalence: float | None = None
+    naturalness: Naturalness | None = None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What was noticed, in words: "absorbed:17", "naturalness:-0.42"."""
+        absorbed = tuple(f"absorbed:{neighbour}" for neighbour in self.absorbed_by)
+        change = None if self.naturalness is None else self.naturalness.log_likelihood_change
+        return absorbed if change is None else (f"naturalness:{change:.3f}", *absorbed)
 
     @property
     def activation(self) -> float:

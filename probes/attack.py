@@ -22,7 +22,7 @@ from probes.explain import Cause, explain
 from probes.probing import Found, Funnel, Probing
 from probes.question import Generator, Question
 from probes.shrink import Shrunk, shrink_all
-from probes.subject import SubjectModel, TokenIds
+from probes.subject import Embedder, SubjectModel, TokenIds
 from probes.trial import Budget, Reading, Trial, batch_of
 
 PARENT_TOKENS, AFTER = 64, 8
@@ -74,18 +74,21 @@ def attack(
     rng: random.Random,
     *,
     prevalence: Prevalence | None = None,
+    embedder: Embedder | None = None,
 ) -> Attack:
     """Look for texts on which the subject disagrees with the explanation, within a budget of subject tokens.
 
     Parents come from evidence and dev only. Raises TypeError for any other sample: what scoring holds out is never
-    probed. `prevalence` knows how common each cause is in a corpus. The same arguments and seed give the same result.
+    probed. `prevalence` knows how common each cause is in a corpus, `embedder` how near texts are to each other. The
+    same arguments and seed give the same result.
 
     >>> attack(explanation, 17, subject, [evidence, dev], thresholds, [Mutants()], Budget(50_000), random.Random(0))
     ... # doctest: +SKIP
     """
     trial = Trial(explanation, feature, subject, thresholds, budget)
     question = Question(explanation, feature, subject, thresholds, _parents(parents, trial, rng))
-    probing = Probing(trial, question, generators, rng, limit=int(PROBING * budget.tokens))
+    limit = int(PROBING * budget.tokens)
+    probing = Probing(trial, question, generators, rng, limit, embedder)
     probing.run()
     chosen, boundary = _confirmed(probing)
     shares = None if prevalence is None or not chosen else prevalence.shares(explanation, feature)
@@ -189,7 +192,7 @@ def _shrunk(
             # What is small only in a batch is not small: the text as it was found has been confirmed before.
             steps = shrinking.steps if verdict == "confirmed" else shrinking.steps[:1]
             probing.counts[found.edit.generator].shrunk += shrinking.minimal and verdict == "confirmed"
-            record = counterexample_of(steps, found, trial)
+            record = counterexample_of(steps, found, trial, embedder=probing.embedder)
             if shares is not None:
                 record = replace(record, prevalence=shares.get(found.cluster, 0.0))
             causes.append(Cause(steps[-1], record, mates_of[found.cluster]))

@@ -94,9 +94,9 @@ def diverse(
 
 
 def naturalness(counterexample: Counterexample) -> float:
-    """Its tag: how much likelier (in nats a token) the subject finds the text than its original; 0 without one."""
-    tags = (tag.removeprefix("naturalness:") for tag in counterexample.tags if tag.startswith("naturalness:"))
-    return float(next(tags, 0.0))
+    """How much likelier (in nats a token) the subject finds the text than its original; 0 where nobody knows."""
+    known = counterexample.naturalness
+    return 0.0 if known is None or known.log_likelihood_change is None else known.log_likelihood_change
 
 
 def replay(

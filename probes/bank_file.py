@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ from dsl.batch import Vocabulary
 from dsl.errors import ExplanationError, InputError
 from dsl.nodes import Explanation, Expression
 from dsl.parse import parse
-from dsl.records import Context, Counterexample, Cut, Example, Kind, Suggestion, Thresholds
+from dsl.records import Context, Counterexample, Cut, Example, Kind, Naturalness, Suggestion, Thresholds
 from dsl.render import render, render_expression
 from probes.bank import ids_of
 
@@ -162,6 +162,13 @@ class _Cut(_Model):
     rank: int
 
 
+class _Naturalness(_Model):
+    log_likelihood_change: float | None
+    cosine: float | None
+    edit_rate: float | None
+    missing: tuple[str, ...]
+
+
 class _Row(_Model):
     kind: Kind
     generator: str
@@ -173,12 +180,13 @@ class _Row(_Model):
     original: _Side | None
     original_position: NonNegativeInt | None
     shrink_trail: tuple[_Side, ...]
-    tags: tuple[str, ...]
+    absorbed_by: tuple[NonNegativeInt, ...]
     wildcards: tuple[NonNegativeInt, ...]
     suggestion: _Suggestion | None
     retokenises: bool | None
     cut: _Cut | None
     prevalence: float | None
+    naturalness: _Naturalness | None
 
     @model_validator(mode="after")
     def _inside(self) -> _Row:
@@ -204,12 +212,13 @@ class _Row(_Model):
             original=None if one.original is None else _Side.of(one.original),
             original_position=one.original_position,
             shrink_trail=tuple(map(_Side.of, one.shrink_trail)),
-            tags=one.tags,
+            absorbed_by=one.absorbed_by,
             wildcards=one.wildcards,
             suggestion=None if one.suggestion is None else _Suggestion.of(one.suggestion),
             retokenises=one.retokenises,
             cut=None if one.cut is None else _Cut(preactivation=one.cut.preactivation, rank=one.cut.rank),
             prevalence=one.prevalence,
+            naturalness=None if one.naturalness is None else _Naturalness(**asdict(one.naturalness)),
         )
 
     def counterexample(self, vocabulary: Vocabulary) -> Counterexample:
@@ -222,12 +231,13 @@ class _Row(_Model):
             original=None if self.original is None else self.original.example(vocabulary),
             original_position=self.original_position,
             shrink_trail=tuple(side.example(vocabulary) for side in self.shrink_trail),
-            tags=self.tags,
+            absorbed_by=self.absorbed_by,
             wildcards=self.wildcards,
             suggestion=None if self.suggestion is None else self.suggestion.suggestion(),
             retokenises=self.retokenises,
             cut=None if self.cut is None else Cut(self.cut.preactivation, self.cut.rank),
             prevalence=self.prevalence,
+            naturalness=None if self.naturalness is None else Naturalness(**self.naturalness.model_dump()),
         )
 
 

@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from dsl.records import Counterexample, Cut
+from dsl.records import Counterexample, Cut, Naturalness
+from probes.naturalness import naturalness_cost, naturalness_of
 from probes.probing import Found
 from probes.shrink import reads_back
-from probes.subject import Gating, Likelihood, Neighbours, Preactivations, TokenIds
+from probes.subject import Embedder, Gating, Neighbours, Preactivations, TokenIds
 from probes.trial import Trial
 from probes.verify import Candidate, stands
 
@@ -38,7 +39,9 @@ def confirm(candidates: Sequence[Candidate], trial: Trial) -> list[Confirmation]
     return found
 
 
-def counterexample_of(steps: Sequence[Candidate], found: Found, trial: Trial, *, tagged: bool = True) -> Counterexample:
+def counterexample_of(
+    steps: Sequence[Candidate], found: Found, trial: Trial, *, tagged: bool = True, embedder: Embedder | None = None
+) -> Counterexample:
     """The last step as a record, the ones before as its trail; its activations are those of a run alone."""
     vocabulary = trial.subject.vocabulary
     last = steps[-1]
@@ -53,9 +56,10 @@ def counterexample_of(steps: Sequence[Candidate], found: Found, trial: Trial, *,
         original=readings[1].example(vocabulary) if last.paired else None,
         original_position=last.original_position,
         shrink_trail=tuple(reading.example(vocabulary) for reading in trial.read(trail)),
-        tags=(*_naturalness(found, trial), *_absorbed(last, trial)) if tagged else (),
+        absorbed_by=_absorbed(last, trial) if tagged else (),
         retokenises=all(reads_back(text, trial.subject) for text in last.texts),
         cut=_cut(last, trial) if tagged else None,
+        naturalness=_naturalness(found, trial, embedder) if tagged else None,
     )
 
 
@@ -84,14 +88,12 @@ def _near_boundary(texts: Sequence[TokenIds], trial: Trial) -> dict[TokenIds, se
     return {text: set(np.flatnonzero(row[:, 0]).tolist()) for text, row in zip(texts, near, strict=True)}
 
 
-def _naturalness(found: Found, trial: Trial) -> tuple[str, ...]:
+def _naturalness(found: Found, trial: Trial, embedder: Embedder | None) -> Naturalness:
     """Of the text as it was written, beside its parent: what shrinking leaves is short, not natural."""
-    if found.parent is None or not isinstance(trial.subject, Likelihood):
-        return ()
-    texts = [found.edit.token_ids, found.parent]
-    trial.spend(sum(len(text) + len(trial.subject.prefix) for text in texts))
-    edited, parent = trial.subject.log_likelihood(texts)
-    return (f"naturalness:{edited - parent:.3f}",)
+    written = [(found.edit, found.parent)]
+    trial.spend(naturalness_cost(written, trial.subject))
+    [measured] = naturalness_of(written, trial.subject, embedder)
+    return measured
 
 
 def _cut(one: Candidate, trial: Trial) -> Cut | None:
@@ -103,7 +105,7 @@ def _cut(one: Candidate, trial: Trial) -> Cut | None:
     return Cut(float(values[one.position, 0]), int(ranks[one.position, 0]))
 
 
-def _absorbed(one: Candidate, trial: Trial) -> tuple[str, ...]:
+def _absorbed(one: Candidate, trial: Trial) -> tuple[int, ...]:
     """Of a false positive: the neighbours that fire in the feature's place."""
     if one.kind != "false_positive" or not isinstance(trial.subject, Neighbours):
         return ()
@@ -115,4 +117,4 @@ def _absorbed(one: Candidate, trial: Trial) -> tuple[str, ...]:
     trial.spend(len(text) + len(trial.subject.prefix))
     [activations] = trial.subject.activations([text], close)
     firing = activations[one.position] >= trial.thresholds.high
-    return tuple(f"absorbed:{neighbour}" for neighbour, fires in zip(close, firing, strict=True) if fires)
+    return tuple(neighbour for neighbour, fires in zip(close, firing, strict=True) if fires)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 from jaxtyping import Bool
 
-from dsl.records import Kind
+from dsl.records import Kind, Naturalness
 from probes.bank import Cluster, cluster_of
 from probes.edits import Column, Edit, columns_of
+from probes.naturalness import mean_naturalness, naturalness_cost, naturalness_of
 from probes.question import Generator, Question, in_turn
-from probes.subject import TokenIds
+from probes.subject import Embedder, TokenIds
 from probes.trial import Reading, Trial
 from probes.turns import Turns
 from probes.verify import Candidate, candidate, false_negatives, false_positives, inherited, margin
+
+SAMPLED = 2
+"""Edits of each generator whose naturalness is measured: the subject reads them to the last layer for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Funnel:
 
     `disagreeing` texts show something that their parent does not; `shrunk` ones are 1-minimal. Of those that disagree
     in one way only the plainest few are confirmed and shrunk. `skipped` says why a generator could not run at all.
+    `naturalness` is the mean over the first few edits of its first turn, None where none was measured.
     """
 
     generated: int = 0
@@ -36,6 +41,7 @@ class Funnel:
     shrunk: int = 0
     unique: int = 0
     skipped: str | None = None
+    naturalness: Naturalness | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +56,7 @@ class Count:
     shrunk: int = 0
     unique: int = 0
     skipped: str | None = None
+    naturalness: Naturalness | None = None
 
     def done(self) -> Funnel:
         return Funnel(**{name: getattr(self, name) for name in self.__slots__})
@@ -75,6 +82,7 @@ class Probing:
     generators: Sequence[Generator]
     rng: random.Random
     limit: int
+    embedder: Embedder | None = None
     counts: dict[str, Count] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
     seen: set[TokenIds] = field(default_factory=set)
@@ -92,6 +100,7 @@ class Probing:
                 own = random.Random(f"{base} {generator.name}")
                 writing[generator.name] = generator.edits(question, own)
         turns = Turns(writing)
+        first_round = True
         while writing:
             drawn: dict[str, list[Edit]] = {}
             for name, length in turns.lengths(writing).items():
@@ -105,6 +114,9 @@ class Probing:
             for name in drawn:
                 causes = [found.cluster for found in self.found[known:] if found.edit.generator == name]
                 turns.learn(name, run=self.counts[name].run - before[name], causes=causes)
+            if first_round:
+                self._sample(drawn)
+                first_round = False
             if not goes_on:
                 return
 
@@ -114,6 +126,22 @@ class Probing:
         if affordable:
             self.trial.spend(tokens)
         return affordable
+
+    def _sample(self, drawn: Mapping[str, Sequence[Edit]]) -> None:
+        """Measure how natural the first few edits of everyone are, where there is the budget for it."""
+        sample = {
+            name: [edit for edit in edits if edit.token_ids in self.seen][:SAMPLED] for name, edits in drawn.items()
+        }
+        texts = [
+            (edit, None if edit.parent is None else self.question.parents[edit.parent].token_ids)
+            for edits in sample.values()
+            for edit in edits
+        ]
+        if not self._spend(naturalness_cost(texts, self.trial.subject)):
+            return
+        measured = iter(naturalness_of(texts, self.trial.subject, self.embedder))
+        for name, edits in sample.items():
+            self.counts[name].naturalness = mean_naturalness([next(measured) for _ in edits])
 
     def _admitted(self, edits: Sequence[Edit]) -> list[Edit]:
         admitted = []

@@ -61,7 +61,7 @@ def test_everything_that_may_be_on_record_is_kept(tmp_path: Path) -> None:
     text, pair = example(SUBJECT, "😀 bank \udcf0 the"), example(SUBJECT, "a river bank the")
     suggestion = Suggestion("or", parse('activates on the token "\\n\\""').strong or TOLD.levels[0][2], TOLD)
     full = Counterexample(
-        text, 5, 0.0, "false_negative", "mutants", pair, 2, (text, pair), ("absorbed:3",), (0, 1), suggestion, False,
+        text, 5, 0.0, "false_negative", "mutants", pair, 2, (text, pair), (3,), (0, 1), suggestion, False,
         Cut(-0.5, 40), 1e-5,
     )  # fmt: skip
     bank = Bank("f", TOLD, SUBJECT.thresholds, (full,))
