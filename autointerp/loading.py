@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dsl.errors import SubjectError
 
 if TYPE_CHECKING:
+    import torch
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import PreTrainedConfig
 
@@ -52,21 +53,24 @@ def read_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def load_bridge(folder: Path, config: PreTrainedConfig, device: str) -> TransformerBridge:
-    """The model with its hooks, in float32."""
+def load_bridge(
+    folder: Path, config: PreTrainedConfig, device: str, dtype: torch.dtype | None = None
+) -> TransformerBridge:
+    """The model with its hooks, in float32 unless said otherwise."""
     with quiet():
         import torch
         from safetensors import SafetensorError
         from transformer_lens.model_bridge import TransformerBridge
         from transformers import AutoModelForCausalLM
 
+        dtype = dtype or torch.float32
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 config=config,
                 local_files_only=True,
                 use_safetensors=True,
-                dtype=torch.float32,
+                dtype=dtype,
                 attn_implementation="eager",  # as TransformerLens would load it
                 output_loading_info=True,
             )
@@ -76,9 +80,7 @@ def load_bridge(folder: Path, config: PreTrainedConfig, device: str) -> Transfor
         check_weights(folder, model, report)
         model.to(device).eval().requires_grad_(False)
         try:
-            bridge = TransformerBridge.boot_transformers(
-                str(folder), hf_model=model, device=device, dtype=torch.float32
-            )
+            bridge = TransformerBridge.boot_transformers(str(folder), hf_model=model, device=device, dtype=dtype)
         except (OSError, ValueError, NotImplementedError, KeyError) as error:
             raise SubjectError(f"TransformerLens cannot run {folder}: {first_line(error)}") from error
         bridge.eval()

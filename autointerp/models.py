@@ -1,24 +1,27 @@
 """The subject model: a causal language model with a dictionary at one of its hookpoints, through TransformerLens.
 
-Numbers do not depend on what shares a batch within TOLERANCE, since padding stands at the right of causal attention and
-everything runs in float32; only where a pre-activation lies that close to a top-k dictionary's cut may a feature be on
-in one batch and off in another (`near_boundary`).
+Numbers do not depend on what shares a batch within TOLERANCE, since padding stands at the right of causal attention;
+only where a pre-activation lies that close to a top-k dictionary's cut may a feature be on in one batch and off in
+another (`near_boundary`). That holds in float32, in which everything runs except, on a GPU, the bulk of probes: these
+are bfloat16, good to about a hundredth, and whatever they find is confirmed in float32, each text alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from autointerp.activation_cache import ActivationCache, key_of
 from autointerp.dictionaries import Dictionary, load
+from autointerp.forward import TOKENS_PER_BATCH, TOLERANCE, TREE_TOKENS, Forward, Work
 from autointerp.gradients import Gradients
 from autointerp.loading import context_size, folder_of, load_bridge, read_config
 from autointerp.tokens import TextTokenizer
@@ -30,18 +33,17 @@ from probes.subject import Swap, TokenIds
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
-TOLERANCE = 1e-4
-"""Largest difference between batches, relative to the largest activation at hand (seen: 3e-6)."""
+__all__ = ["TOLERANCE", "Precision", "TransformerSubject"]
 
-TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 32768}
-"""Tokens in one forward, padding counted: bounds memory, and on a CPU keeps the activations in its cache."""
+Precision = Literal["float32", "bfloat16"]
 
 
 class TransformerSubject:
     """A language model and a dictionary that reads one of its hookpoints; see probes.subject for what it answers.
 
     Contexts are token ids without the prefix, which the subject puts before each. Every call raises InputError for a
-    context longer than `max_tokens` or an id that the model has not.
+    context longer than `max_tokens` or an id that the model has not. `cache` may be set to keep what batches of probes
+    were answered; `work` counts what was asked and what was run.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class TransformerSubject:
         model_name: str,
         window: int,
         files: Sequence[Path],
+        half: Callable[[], TransformerBridge] | None = None,
     ) -> None:
         self._bridge, self._tokenizer, self._dictionary, self._files = bridge, tokenizer, dictionary, files
         self._device = torch.device(bridge.cfg.device or "cpu")
@@ -62,6 +65,10 @@ class TransformerSubject:
         self.prefix = _prefix(tokenizer, dictionary)
         self.max_tokens = window - len(self.prefix)
         self._hook, self._stop = _where_to_stop(dictionary.hookpoint)
+        self.cache: ActivationCache | None = None
+        self.work = Work()
+        self._window, self._half = window, half
+        self._exact = Forward(bridge, self._hook, self._stop, self.prefix, window)
         self._check_hookpoint()
 
     @classmethod
@@ -72,11 +79,13 @@ class TransformerSubject:
         *,
         device: str = "cpu",
         revision: str | None = None,
+        precision: Precision | None = None,
     ) -> TransformerSubject:
         """Load a Hugging Face model folder (or hub id, at `revision`) and a SAELens folder.
 
-        A hub id is downloaded where it is not in the local cache, unless HF_HUB_OFFLINE is set. Raises SubjectError,
-        saying what to do, for whatever does not load or does not fit together.
+        A hub id is downloaded where it is not in the local cache, unless HF_HUB_OFFLINE is set. `precision` is that of
+        batches of probes: bfloat16 on a GPU and float32 elsewhere if None. Raises SubjectError, saying what to do, for
+        whatever does not load or does not fit together.
 
         >>> TransformerSubject.load("stories-lm", "stories-sae").hookpoint  # doctest: +SKIP
         'blocks.2.hook_resid_post'
@@ -86,9 +95,17 @@ class TransformerSubject:
         config = read_config(folder)
         tokenizer = TextTokenizer.load(folder, size=int(config.get_text_config().vocab_size))
         bridge = load_bridge(folder, config, device)
+        if precision is None:
+            precision = "bfloat16" if torch.device(device).type == "cuda" else "float32"
+
+        def half() -> TransformerBridge:
+            return load_bridge(folder, config, device, dtype=torch.bfloat16)
+
         files = sorted(path for pattern in ("*.json", "*.safetensors") for path in folder.glob(pattern))
         name = Path(model).resolve().name if Path(model).exists() else str(model)
-        return cls(bridge, tokenizer, features, model_name=name, window=context_size(config, bridge), files=files)
+        window = context_size(config, bridge)
+        in_half = half if precision == "bfloat16" else None
+        return cls(bridge, tokenizer, features, model_name=name, window=window, files=files, half=in_half)
 
     def feature(self, index: int) -> Feature:
         """The feature's record; raises InputError where the dictionary has no such feature."""
@@ -124,7 +141,25 @@ class TransformerSubject:
         (4, 1)
         """
         chosen = self._indices(features)
-        return self._each(contexts, lambda inputs: self._dictionary.encode(inputs, chosen), len(features), batch_size)
+
+        def answer(inputs: Tensor) -> Tensor:
+            return self._dictionary.encode(inputs, chosen)
+
+        if batch_size is not None:
+            return self._each(contexts, answer, len(features), batch_size)
+        distinct = self._distinct(contexts)
+        asked = sum(len(context) + len(self.prefix) for context in distinct)
+        self.work.asked += asked
+        key = None if self.cache is None else key_of(self._numerics, features, distinct)
+        kept = None if key is None or self.cache is None else self.cache.get(key)
+        if kept is not None and kept.shape == (sum(map(len, distinct)), len(features)):
+            self.work.cached += asked
+            ends = np.cumsum([len(context) for context in distinct])[:-1]
+            return _in_order(contexts, dict(zip(distinct, np.split(kept, ends), strict=True)), len(features))
+        found = self._probed(distinct, answer)
+        if key is not None and self.cache is not None and distinct:
+            self.cache.put(key, np.concatenate([found[context] for context in distinct]))
+        return _in_order(contexts, found, len(features))
 
     def preactivations(
         self, contexts: Sequence[TokenIds], features: Sequence[int]
@@ -147,7 +182,7 @@ class TransformerSubject:
     ) -> list[tuple[Int[np.ndarray, " nonzero"], Int[np.ndarray, " nonzero"], Float[np.ndarray, " nonzero"]]]:
         """All activations above zero of every context: positions (ascending), features, values."""
         found: dict[TokenIds, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
-        for batch, inputs in self._forward(contexts, None):
+        for batch, inputs in self._exact.one_by_one(self._distinct(contexts)):
             rows, features, values = (column.cpu().numpy() for column in self._dictionary.sparse(inputs))
             ends = np.cumsum([len(context) for context in batch])
             cuts = np.searchsorted(rows, np.concatenate([[0], ends]))
@@ -165,7 +200,7 @@ class TransformerSubject:
         """
         found: dict[TokenIds, float] = {}
         skipped = 0 if self.prefix else 1
-        for batch, ids in self._batches(contexts, None):
+        for batch, ids in self._exact.batches(self._distinct(contexts)):
             with torch.inference_mode():
                 logits = self._bridge(ids, return_type="logits")
                 scores = torch.log_softmax(logits[:, :-1].float(), dim=-1).gather(2, ids[:, 1:, None])[..., 0]
@@ -226,51 +261,55 @@ class TransformerSubject:
         width: int,
         batch_size: int | None,
     ) -> list[np.ndarray]:
-        """An answer of `width` numbers a token, for every context in the order given."""
-        found: dict[TokenIds, np.ndarray] = {(): np.zeros((0, width), dtype=np.float32)}
-        for batch, inputs in self._forward(contexts, batch_size):
-            rows = answer(inputs).cpu().numpy()
+        """An answer of `width` numbers a token, in float32, for every context in the order given."""
+        found: dict[TokenIds, np.ndarray] = {}
+        for batch, inputs in self._exact.one_by_one(self._distinct(contexts), batch_size):
             ends = np.cumsum([len(context) for context in batch])[:-1]
-            found.update(zip(batch, np.split(rows, ends), strict=True))
-        # Equal contexts get arrays of their own: a caller may write into one.
-        return [found[tuple(context)].copy() for context in contexts]
+            found.update(zip(batch, np.split(answer(inputs).cpu().numpy(), ends), strict=True))
+        return _in_order(contexts, found, width)
 
-    def _forward(
-        self, contexts: Sequence[TokenIds], batch_size: int | None
-    ) -> Iterator[tuple[list[TokenIds], Float[Tensor, "tokens d_in"]]]:
-        """Batches of distinct contexts, with what the hookpoint held at their tokens, one after the other."""
-        for batch, ids in self._batches(contexts, batch_size):
-            with torch.inference_mode():
-                hidden = self._read(ids)
-                lengths = torch.tensor([len(context) for context in batch], device=hidden.device)
-                kept = torch.arange(ids.shape[1] - len(self.prefix), device=hidden.device) < lengths[:, None]
-                yield batch, hidden[:, len(self.prefix) :][kept]
+    def _probed(self, distinct: Sequence[TokenIds], answer: Callable[[Tensor], Tensor]) -> dict[TokenIds, np.ndarray]:
+        """The answers for many probes at once: shared beginnings run once, in the precision of probes."""
+        found: dict[TokenIds, np.ndarray] = {}
+        trees = self._exact.trees(distinct, self.work)
+        if trees is None:
+            for batch, inputs in self._bulk.one_by_one(distinct):
+                self.work.run += sum(len(context) + len(self.prefix) for context in batch)
+                ends = np.cumsum([len(context) for context in batch])[:-1]
+                found.update(zip(batch, np.split(answer(inputs).cpu().numpy(), ends), strict=True))
+            return found
+        for some, inputs in self._bulk.together(trees):
+            rows, first = answer(inputs).cpu().numpy(), 0
+            for tree in some:
+                self.work.run += len(tree)
+                paths = tree.paths[:, len(self.prefix) :] + first
+                for number, path, length in zip(tree.texts, paths, tree.lengths - len(self.prefix), strict=True):
+                    found[distinct[number]] = rows[path[:length]]
+                first += len(tree)
+        return found
 
-    def _batches(
-        self, contexts: Sequence[TokenIds], batch_size: int | None
-    ) -> Iterator[tuple[list[TokenIds], Int[Tensor, "batch ctx"]]]:
-        """Distinct contexts that are not empty, longest first, padded at the right."""
-        distinct = sorted({tuple(context) for context in contexts if context}, key=lambda ids: (-len(ids), ids))
+    @cached_property
+    def _bulk(self) -> Forward:
+        """What probes run through; what only they use is loaded when the first of them comes."""
+        if self._half is None:
+            return self._exact
+        return Forward(self._half(), self._hook, self._stop, self.prefix, self._window)
+
+    @cached_property
+    def _numerics(self) -> dict[str, object]:
+        """All that determines the last bit of a batch's numbers, beside the batch."""
+        return self.fingerprint | {
+            "precision": "float32" if self._half is None else "bfloat16",
+            "device": self._device.type,
+            "torch": torch.__version__,
+            "batches": [TOKENS_PER_BATCH, TREE_TOKENS],
+        }
+
+    def _distinct(self, contexts: Sequence[TokenIds]) -> list[TokenIds]:
+        """The contexts that are not empty, each once, in a fixed order; InputError for what the model cannot read."""
+        distinct = sorted({tuple(context) for context in contexts if context})
         self._check_ids(distinct)
-        size, first = TOKENS_PER_BATCH.get(self._device.type, 8192), 0
-        while first < len(distinct):
-            width = len(distinct[first]) + len(self.prefix)
-            batch = distinct[first : first + (batch_size or max(1, size // width))]
-            first += len(batch)
-            rows = np.zeros((len(batch), width), dtype=np.int64)
-            for row, context in zip(rows, batch, strict=True):
-                row[: len(self.prefix) + len(context)] = self.prefix + context
-            yield batch, torch.from_numpy(rows).to(self._device)
-
-    def _read(self, ids: Int[Tensor, "batch ctx"]) -> Float[Tensor, "batch ctx d_in"]:
-        """What the hookpoint holds; the forward ends with its layer."""
-        held: list[Tensor] = []
-
-        def keep(value: Tensor, hook: object) -> None:  # noqa: ARG001 the hook's signature
-            held.append(value.detach())
-
-        self._bridge.run_with_hooks(ids, fwd_hooks=[(self._hook, keep)], stop_at_layer=self._stop, return_type=None)
-        return held[0].flatten(2).float()  # attention heads side by side
+        return distinct
 
     def _indices(self, features: Sequence[int]) -> Int[Tensor, " features"]:
         for index in features:
@@ -291,7 +330,7 @@ class TransformerSubject:
         """Run one token: the hookpoint is there and as wide as the dictionary."""
         try:
             with torch.inference_mode():
-                width = self._read(torch.zeros((1, 1), dtype=torch.long, device=self._device)).shape[-1]
+                width = self._exact.read(torch.zeros((1, 1), dtype=torch.long, device=self._device)).shape[-1]
         except (KeyError, ValueError, IndexError) as error:
             raise SubjectError(
                 f"{self.model_name} has no hookpoint {self.hookpoint}, which {self.dictionary_name} reads; "
@@ -302,6 +341,14 @@ class TransformerSubject:
                 f"{self.dictionary_name} reads {self._dictionary.d_in} numbers a token, but {self.hookpoint} of "
                 f"{self.model_name} holds {width}; use the model that the dictionary was trained on"
             )
+
+
+def _in_order(
+    contexts: Sequence[TokenIds], found: dict[TokenIds, np.ndarray], width: int
+) -> list[Float[np.ndarray, "_ width"]]:
+    """The answers in the order asked; equal contexts get arrays of their own, since a caller may write into one."""
+    nothing = np.zeros((0, width), dtype=np.float32)
+    return [found.get(tuple(context), nothing).copy() for context in contexts]
 
 
 def _prefix(tokenizer: TextTokenizer, dictionary: Dictionary) -> TokenIds:

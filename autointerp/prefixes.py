@@ -67,11 +67,6 @@ def packed(texts: Sequence[TokenIds], size: int) -> Iterator[Pack]:
         first = stop
 
 
-def nodes_of(texts: Sequence[TokenIds]) -> int:
-    """Tokens in one tree of all the texts: what running every shared beginning once would take."""
-    return sum(len(pack) for pack in packed(list(dict.fromkeys(texts)), size=1 << 62))
-
-
 def _shared(ids: Int[np.ndarray, "texts ctx"]) -> Int[np.ndarray, " texts"]:
     """How many tokens each row has in common with the row before; sorted rows share most with their neighbours."""
     same = (ids[1:] == ids[:-1]) & (ids[1:] >= 0)

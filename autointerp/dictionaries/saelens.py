@@ -97,14 +97,13 @@ class SaeLens:
         torch.Size([1, 1])
         """
         inputs = self._normalised(inputs)
-        if self.architecture != "topk":
-            return torch.cat([self._gated(rows, features) for rows in self._chunks(inputs)])
-        parts = []
-        for rows in self._chunks(inputs):
-            values, indices = self._top(rows)
-            dense = torch.zeros(len(rows), self.d_sae, device=rows.device).scatter_(1, indices, values)
-            parts.append(dense if features is None else dense[:, features])
-        return torch.cat(parts)
+        match self.architecture, features:
+            case "topk", None:
+                return torch.cat([self._all_of_top(rows) for rows in self._chunks(inputs)])
+            case "topk", Tensor():
+                return torch.cat([self._some_of_top(rows, features) for rows in self._chunks(inputs)])
+            case _:
+                return torch.cat([self._gated(rows, features) for rows in self._chunks(inputs)])
 
     def sparse(
         self, inputs: Float[Tensor, "n d_in"]
@@ -171,6 +170,21 @@ class SaeLens:
             encoder, bias, decoder = encoder[:, features], bias[features], decoder[features]
         pre = self._centred(inputs) @ encoder + bias
         return pre * torch.linalg.vector_norm(decoder, dim=-1) if self.scale_by_decoder_norm else pre
+
+    def _all_of_top(self, inputs: Float[Tensor, "n d_in"]) -> Float[Tensor, "n d_sae"]:
+        values, indices = self._top(inputs)
+        return torch.zeros(len(inputs), self.d_sae, device=inputs.device).scatter_(1, indices, values)
+
+    def _some_of_top(self, inputs: Float[Tensor, "n d_in"], features: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
+        """The whole encoder runs only for rows where one of the features could pass: the others are zero anyway."""
+        found = torch.zeros(len(inputs), len(features), device=inputs.device)
+        rows = (self._pre(inputs, features) > 0).any(dim=1).nonzero()[:, 0]
+        if len(rows):
+            everything = self._pre(inputs[rows])
+            cut = everything.topk(self.k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
+            chosen = everything[:, features]
+            found[rows] = torch.where(chosen >= cut, chosen, 0.0).relu()
+        return found
 
     def _top(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         assert self.k is not None
