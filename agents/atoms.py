@@ -65,13 +65,17 @@ class Cues:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """All literals of a search; `truth` has a row of zeros and ones for each column, exceptions name `tokens`."""
+    """All literals of a search; `truth` has a row of zeros and ones for each column, exceptions name `tokens`.
+
+    They also name values of `barring`: what stands where the feature might fire and does not, so that no slot has it.
+    """
 
     slots: tuple[Slot, ...]
     columns: tuple[Column, ...]
     truth: Float32[np.ndarray, "columns n"]
     tokens: Slot
     cues: Cues
+    barring: tuple[Slot, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,11 +129,25 @@ def token_slot(table: Table) -> TokenSlot:
 
 def make_slots(table: Table, tokens: TokenSlot, words: Lexis) -> list[Slot]:
     """Tokens and words here, one before and two before; only strings that stand there at a firing position."""
-    places: list[tuple[int, Family, Wrap]] = [
-        (0, "lexical", lambda phrase: phrase),
-        (1, "context", RightAfter),
-        (2, "context", lambda phrase: RightAfter(Clause(AnyToken(), (RightAfter(phrase),)))),
-    ]
+    places: tuple[Place, ...] = ((0, "lexical", _itself), (1, "context", RightAfter), (2, "context", _two_before))
+    return _slots(table, tokens, words, places, table.fires | table.must)
+
+
+def make_barring(table: Table, tokens: TokenSlot, words: Lexis) -> list[Slot]:
+    """Words here, and tokens and words one before, that stand at silent positions of tokens that fire elsewhere."""
+    here = tokens.slot.codes
+    alike = np.isin(here, np.unique(here[table.fires])) & ~table.fires
+    past = _slots(table, tokens, words, ((1, "context", RightAfter),), alike)
+    return [*_slots(table, tokens, words, ((0, "lexical", _itself),), ~table.fires)[1:], *past]
+
+
+Place = tuple[int, Family, Wrap]
+
+
+def _slots(
+    table: Table, tokens: TokenSlot, words: Lexis, places: Sequence[Place], among: Bool[np.ndarray, " n"]
+) -> list[Slot]:
+    """Tokens and words at places, those that stand there at some of the positions."""
     kinds: list[tuple[type[Tokens] | type[Words], Sequence[str], Int[np.ndarray, "batch ctx"]]] = [
         (Tokens, tokens.slot.values, tokens.codes),
         (Words, words.texts, words.codes),
@@ -138,7 +156,7 @@ def make_slots(table: Table, tokens: TokenSlot, words: Lexis) -> list[Slot]:
     for back, family, wrap in places:
         for node, values, codes in kinds:
             shifted = table.take(before(codes, back))
-            useful = np.unique(shifted[(table.fires | table.must) & (shifted >= 0)])
+            useful = np.unique(shifted[among & (shifted >= 0)])
             if len(useful):
                 numbers = np.full(len(values) + 1, -1, dtype=np.int64)
                 numbers[useful] = np.arange(len(useful))
@@ -146,6 +164,14 @@ def make_slots(table: Table, tokens: TokenSlot, words: Lexis) -> list[Slot]:
                 price = float(np.log2(len(values) + 1))
                 slots.append(Slot(kept, numbers[shifted], _maker(node, wrap), price, family))
     return slots
+
+
+def _itself(phrase: Expression) -> Condition:
+    return phrase
+
+
+def _two_before(phrase: Expression) -> Condition:
+    return RightAfter(Clause(AnyToken(), (RightAfter(phrase),)))
 
 
 def _maker(node: type[Tokens] | type[Words], wrap: Wrap) -> Callable[[tuple[str, ...]], Condition]:

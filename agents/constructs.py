@@ -12,7 +12,19 @@ from typing import NamedTuple, get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from agents.atoms import Column, Cues, Lexis, Pool, before, information, make_slots, read_words, stack, token_slot
+from agents.atoms import (
+    Column,
+    Cues,
+    Lexis,
+    Pool,
+    before,
+    information,
+    make_barring,
+    make_slots,
+    read_words,
+    stack,
+    token_slot,
+)
 from agents.rules import alone
 from agents.table import Table
 from dsl.batch import UNKNOWN_START
@@ -100,7 +112,8 @@ def make_pool(table: Table, lexicon: Lexicon | None) -> Pool:
     truth = stack(truths, len(table.fires))
     codes = tuple(table.take(before(each, back)) for back in (0, 1, 2) for each in (tokens.codes, words.codes))
     sizes = (len(tokens.slot.values), len(words.texts)) * 3
-    return Pool(tuple(slots), tuple(columns), truth, tokens.slot, Cues(codes, sizes, truth))
+    barring = tuple(make_barring(table, tokens, words))
+    return Pool(tuple(slots), tuple(columns), truth, tokens.slot, Cues(codes, sizes, truth), barring)
 
 
 def _fixed(table: Table) -> Iterator[Column]:

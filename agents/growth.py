@@ -31,6 +31,8 @@ SEEDS, BEAM, STEPS_EACH = 24, 8, 3
 SEED_VALUES, SEED_COLUMNS = 6, 12
 LONGEST_GROUP, GROUP_GAIN = 6, 0.5
 MOST_BARRED = 2
+EXCEPTED = 4
+"""Rules beside the best for which exceptions are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,9 @@ class Growth:
         self._weight = np.where(self._open, table.weight, 0.0)
         self._wanted = np.where(utility > 0, self._weight, 0.0)
         self._costs = (prices.per_bit * np.array([column.price for column in pool.columns])).astype(np.float32)
+        self._excepting = (pool.tokens, *pool.barring)
         self._best: tuple[float, Rule] | None = None
-        self._seen: set[Rule] = set()
+        self._seen: dict[Rule, float] = {}
 
     def best(self) -> tuple[float, Rule] | None:
         """The clause of the highest gain, and its gain."""
@@ -111,8 +114,8 @@ class Growth:
             for rule in sorted(extended, key=lambda each: -extended[each])[:BEAM]:
                 self._finish(rule)
                 frontier.append(self._mended(rule, self._lenient))
-        if self._best is not None:
-            self._offer_exceptions(self._best[1])
+        for rule in self._promising():
+            self._offer_exceptions(rule)
         return self._best
 
     def gain(self, rule: Rule) -> float:
@@ -127,22 +130,51 @@ class Growth:
         """Mend a rule and keep it if it is the best so far."""
         rule = self._mended(self._mended(rule, self._utility), self._utility)
         if rule not in self._seen:
-            self._seen.add(rule)
-            self._offer(rule)
+            self._seen[rule] = self._offer(rule)
 
-    def _offer(self, rule: Rule) -> None:
+    def _offer(self, rule: Rule) -> float:
         gain = self.gain(rule)
         if self._best is None or gain > self._best[0]:
             self._best = gain, rule
+        return gain
+
+    def _promising(self) -> list[Rule]:
+        """The best rule, and those that would gain most with exceptions for strings here or before.
+
+        What is broad looks worse than a list of what it holds at until the exceptions are named.
+        """
+        if self._best is None:
+            return []
+        hopes: list[tuple[float, Rule]] = []
+        for rule, gain in self._seen.items():
+            if self._budget.spent:
+                break
+            places = self._places(rule)
+            lost = -float(np.minimum(self._utility[places], 0).sum())
+            if gain + lost <= self._best[0]:
+                continue
+            saved = max(self._best_values(slot, places, -self._utility)[1] for slot in self._excepting)
+            if saved > 0 and gain + saved > self._best[0]:
+                hopes.append((gain + saved, rule))
+        hopes.sort(key=lambda pair: -pair[0])
+        return [self._best[1], *(rule for _, rule in hopes[:EXCEPTED] if rule != self._best[1])]
+
+    def _places(self, rule: Rule) -> Int[np.ndarray, " places"]:
+        """Where a rule holds and something is to be won or lost."""
+        return np.flatnonzero(self._truths(rule) & self._open)
 
     def _offer_exceptions(self, rule: Rule) -> None:
-        """The rule except at the tokens, and where the columns hold, that cost more than naming them."""
-        places = np.flatnonzero(self._truths(rule) & self._open)
+        """The rule except at the strings, after them and where the columns hold that cost more than naming them."""
+        places = self._places(rule)
         values, _ = self._best_values(self._pool.tokens, places, -self._utility)
         if len(values):
             self._offer(rule.excepting(values))
+        for number, slot in enumerate(self._pool.barring):
+            values, _ = self._best_values(slot, places, -self._utility)
+            if len(values):
+                self._offer(rule.staying_outside(number, values))
         for _ in range(MOST_BARRED):
-            places = np.flatnonzero(self._truths(rule) & self._open)
+            places = self._places(rule)
             group, gain = self._best_groups(places, -self._utility, alone=True)[0] if len(places) else ((), 0.0)
             if gain <= 0:
                 break

@@ -37,13 +37,15 @@ LISTS_KEPT = 1_000
 class Rule:
     """Conditions that must all hold: slots with lists of values, and groups of columns any of which may hold.
 
-    `without` lists tokens (values of the pool's `tokens`), and `barred` columns, where it does not hold all the same.
+    `without` lists tokens (values of the pool's `tokens`), `barred` columns, and `outside` values of the pool's
+    `barring`, where it does not hold all the same.
     """
 
     slots: tuple[tuple[int, tuple[int, ...]], ...] = ()
     groups: tuple[tuple[int, ...], ...] = ()
     without: tuple[int, ...] = ()
     barred: tuple[int, ...] = ()
+    outside: tuple[tuple[int, tuple[int, ...]], ...] = ()
 
     @property
     def conditions(self) -> int:
@@ -62,6 +64,10 @@ class Rule:
 
     def excepting(self, tokens: Sequence[int] | Int[np.ndarray, " values"]) -> Rule:
         return replace(self, without=tuple(int(token) for token in tokens))
+
+    def staying_outside(self, slot: int, values: Sequence[int] | Int[np.ndarray, " values"]) -> Rule:
+        """The rule except where values of a barring slot stand."""
+        return replace(self, outside=(*self.outside, (slot, tuple(int(value) for value in values))))
 
     def barring(self, columns: Sequence[int]) -> Rule:
         return replace(self, barred=tuple(sorted({*self.barred, *columns})))
@@ -87,6 +93,8 @@ class Truths:
             held &= ~_among(self._pool.tokens, rule.without)
         for column in rule.barred:
             held &= ~self._columns[column]
+        for number, values in rule.outside:
+            held &= ~_among(self._pool.barring[number], values)
         return held
 
     def _among(self, slot: int, values: tuple[int, ...]) -> Bool[np.ndarray, " n"]:
@@ -110,7 +118,9 @@ def price(rule: Rule, pool: Pool) -> float:
     named = sum(pool.slots[number].price * len(values) for number, values in rule.slots)
     held = sum(pool.columns[column].price for group in rule.groups for column in group)
     excepted = pool.tokens.price * len(rule.without) + sum(pool.columns[column].price for column in rule.barred)
-    return named + held + excepted + CONDITION_PRICE * (rule.conditions + bool(rule.without) + len(rule.barred))
+    excepted += sum(pool.barring[number].price * len(values) for number, values in rule.outside)
+    exceptions = bool(rule.without) + len(rule.barred) + len(rule.outside)
+    return named + held + excepted + CONDITION_PRICE * (rule.conditions + exceptions)
 
 
 def expression(rule: Rule, pool: Pool) -> Expression:
@@ -131,6 +141,8 @@ def expression(rule: Rule, pool: Pool) -> Expression:
     whole = Clause(phrase, tuple(modifiers)) if modifiers else phrase
     removed: list[Expression] = [Tokens(_texts(pool.tokens, rule.without))] if rule.without else []
     removed += [alone(pool.columns[column].condition) for column in rule.barred]
+    barring = [(pool.barring[number], values) for number, values in rule.outside]
+    removed += [alone(slot.make(_texts(slot, values))) for slot, values in barring]
     return Except(whole, union(*removed)) if removed else whole
 
 

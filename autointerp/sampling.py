@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from autointerp.contrasts import Contrast, contrasts
 from autointerp.corpus_pass import SHARES, Split
 from autointerp.near_copies import NearCopies
 from autointerp.store import Column, Store
@@ -17,8 +18,14 @@ from dsl.errors import InputError
 from dsl.records import Context, Dev, Evidence, Example, Feature, HeldOut, Thresholds
 from probes.subject import TokenIds
 
+CONTRAST_SHARE = 0.5
+"""The share of non-activating contexts that are contrasts, where there are such."""
+
+LOOKED_AT = 2_000
+"""Non-activating contexts that are looked at, drawn by chance, where there are more."""
+
 ALIKE_SHARE = 0.5
-"""The share of non-activating contexts that hold a token on which the feature fires elsewhere, where there are such."""
+"""The share of the other ones that hold a token on which the feature fires elsewhere, where there are such."""
 
 FIRING_SHARE = 0.9
 """The share of firing positions that those tokens make up, the most frequent first."""
@@ -62,9 +69,11 @@ def sample(
     """Draw a feature's samples from a store: whole contexts, from documents that no other sample touches.
 
     Activating contexts are those in which the feature fires: a fifth are the highest, the others are spread evenly over
-    the quantiles of the rest, by each context's peak. In non-activating ones it is silent throughout; half of them hold
-    a token on which it fires elsewhere, as those tell what else must be true. `stands_for` keeps what each was drawn
-    from, so that precision is still the corpus's own. Held-out is every position of the held-out documents.
+    the quantiles of the rest, by each context's peak, with every token that it fires on in proportion. In
+    non-activating ones it is silent throughout; half of them are contrasts, in which something is much like what it
+    fires on (see `autointerp.contrasts`), and of the others half hold a token on which it fires elsewhere. `stands_for`
+    keeps what each was drawn from, so that precision is still the corpus's own. Held-out is every position of the
+    held-out documents.
 
     Raises InputError for a feature that never fires in the documents for evidence, for one that is hardly ever silent,
     and for a corpus with too few documents to split.
@@ -80,7 +89,9 @@ def sample(
     notes: list[str] = []
 
     def drawn(split: Split) -> tuple[tuple[Example, ...], tuple[float, ...]]:
-        rows, stands_for, asked = _draw(store, feature.index, thresholds, split, (activating, non_activating), rng)
+        rows, stands_for, asked = _draw(
+            store, vocabulary, feature.index, thresholds, split, (activating, non_activating), rng
+        )
         for kind, found, wanted in zip(
             ("activating", "non-activating"), asked, (activating, non_activating), strict=True
         ):
@@ -225,6 +236,7 @@ def _check(store: Store, feature: int, thresholds: Thresholds) -> None:
 
 def _draw(
     store: Store,
+    vocabulary: Vocabulary,
     feature: int,
     thresholds: Thresholds,
     split: Split,
@@ -238,23 +250,57 @@ def _draw(
     firing = np.flatnonzero(peaks >= thresholds.high)
     # Equal peaks in an order of chance, not of the corpus.
     firing = firing[np.lexsort((rng.permutation(len(firing)), -peaks[firing]))]
-    activating = rows[firing[_spread(len(firing), wanted[0], rng)]]
-    quiet = rng.permutation(rows[peaks <= thresholds.silent])
-    alike = _holding(store, quiet, _firing_tokens(store, column, activating, thresholds))
+    activating = rows[firing[_spread(_loudest(store, column, rows[firing]), wanted[0], rng)]]
+    quiet = rng.permutation(rows[peaks <= thresholds.silent])[:LOOKED_AT]
+    often = _firing_tokens(store, column, activating, thresholds)
+    shown = _contrasts(store, vocabulary, column, rows[firing], quiet, often, thresholds, wanted[1], rng)
+    groups = [quiet[contrast.stands_for] for contrast in shown]
+    drawn, shares = [activating], [np.ones(len(activating))]
+    for contrast in shown:
+        drawn.append(quiet[[contrast.row]])
+        shares.append(np.array([float(len(contrast.stands_for))]))
+    quiet = quiet[~np.isin(quiet, np.concatenate(groups))] if groups else quiet
+    alike = _holding(store, quiet, often)
     near, far = quiet[alike], quiet[~alike]
-    asked = round(ALIKE_SHARE * wanted[1])
-    taken = min(len(near), max(asked, wanted[1] - len(far)))
-    near_drawn, far_drawn = near[:taken], far[: wanted[1] - taken]
-    drawn = np.concatenate([activating, near_drawn, far_drawn])
-    stands_for = np.concatenate(
-        [
-            np.ones(len(activating)),
-            np.full(len(near_drawn), len(near) / max(1, len(near_drawn))),
-            np.full(len(far_drawn), len(far) / max(1, len(far_drawn))),
-        ]
+    left = wanted[1] - len(shown)
+    taken = min(len(near), max(round(ALIKE_SHARE * left), left - len(far)))
+    for kind, some in ((near, near[:taken]), (far, far[: left - taken])):
+        drawn.append(some)
+        shares.append(np.full(len(some), len(kind) / max(1, len(some))))
+    every, stands_for = np.concatenate(drawn), np.concatenate(shares)
+    order = rng.permutation(len(every))
+    return every[order], tuple(stands_for[order].tolist()), (len(activating), len(every) - len(activating))
+
+
+def _contrasts(
+    store: Store,
+    vocabulary: Vocabulary,
+    column: Column,
+    active: Int[np.ndarray, " active"],
+    quiet: Int[np.ndarray, " quiet"],
+    often: Int[np.ndarray, " tokens"],
+    thresholds: Thresholds,
+    wanted: int,
+    rng: np.random.Generator,
+) -> list[Contrast]:
+    """Contrasts among the quiet contexts, where there are more of these than are wanted."""
+    if len(quiet) <= wanted:
+        return []
+    active = np.sort(active)
+    ids, _ = store.ids(active)
+    row, position = np.nonzero(column.dense(active, ids.shape[1])[:, : ids.shape[1]] >= thresholds.high)
+    firing = [
+        np.where(position >= back, ids[row, (position - back).clip(0)], -1).astype(np.int64) for back in (0, 1, 2)
+    ]
+    return contrasts(
+        *store.ids(quiet),
+        (firing[0], firing[1], firing[2]),
+        often,
+        vocabulary,
+        round(CONTRAST_SHARE * wanted),
+        len(quiet) // wanted,
+        rng,
     )
-    order = rng.permutation(len(drawn))
-    return drawn[order], tuple(stands_for[order].tolist()), (len(activating), len(drawn) - len(activating))
 
 
 def _firing_tokens(
@@ -280,13 +326,41 @@ def _holding(
     return held
 
 
-def _spread(count: int, wanted: int, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-    """Places in a list sorted from the highest: the first ones, then one from each of equal parts of the rest."""
+def _loudest(
+    store: Store, column: Column, rows: Int[np.ndarray, " rows"]
+) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
+    """The token on which the feature is highest in each context, the first of such, and the one before (-1: none)."""
+    ids, _ = store.ids(rows)
+    peaks = column.dense(rows, ids.shape[1]).argmax(axis=1) if len(rows) else np.zeros(0, dtype=np.int64)
+    every = np.arange(len(rows))
+    return ids[every, peaks], np.where(peaks > 0, ids[every, peaks - 1], -1)
+
+
+def _spread(
+    kinds: Sequence[Int[np.ndarray, " contexts"]], wanted: int, rng: np.random.Generator
+) -> Int[np.ndarray, " chosen"]:
+    """Places in a list sorted from the highest: the first ones, then one from each of equal parts of the rest.
+
+    Of each part the context is taken whose kinds are furthest below their shares of the list so far. So the sample has
+    each kind in proportion, where chance would miss one of a twentieth in every eighth sample of forty.
+    """
+    count = len(kinds[0])
     if count <= wanted:
         return np.arange(count)
     top = int(np.ceil(TOP_SHARE * wanted))
     edges = top + np.arange(wanted - top + 1) * (count - top) // max(wanted - top, 1)
-    return np.concatenate([np.arange(top), rng.integers(edges[:-1], edges[1:])])
+    codes = [np.unique(kind, return_inverse=True)[1] for kind in kinds]
+    shares = [np.bincount(code) / count for code in codes]
+    shown = [np.bincount(code[:top], minlength=len(share)) for code, share in zip(codes, shares, strict=True)]
+    chosen = list(range(top))
+    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        due = len(chosen) + 1
+        owed = sum((due * share - had)[code[first:last]] for code, share, had in zip(codes, shares, shown, strict=True))
+        place = first + int(np.lexsort((rng.random(last - first), -np.asarray(owed)))[0])
+        chosen.append(place)
+        for code, had in zip(codes, shown, strict=True):
+            had[code[place]] += 1
+    return np.array(chosen)
 
 
 def _peaks(column: Column, contexts: int) -> Float[np.ndarray, " contexts"]:

@@ -157,7 +157,8 @@ def test_what_is_missing_is_noted(store: Store) -> None:
 
 @given(st.integers(0, 200), st.integers(1, 60))
 def test_as_many_are_drawn_as_there_are_or_as_asked(available: int, wanted: int) -> None:
-    chosen = _spread(available, wanted, np.random.default_rng(0)).tolist()
+    kinds = np.arange(available) % 3, np.arange(available) % 7
+    chosen = _spread(kinds, wanted, np.random.default_rng(0)).tolist()
     assert len(chosen) == len(set(chosen)) == min(available, wanted)
     assert all(0 <= place < available for place in chosen)
 
@@ -284,3 +285,12 @@ def test_no_document_of_a_record_is_ever_on_two_sides(given_: list[tuple[int, bo
     documents = [{where[text] for text in side} for side in parts(found)]
     assert sum(map(len, documents)) == len(set.union(*documents)) == len({document for document, _ in given_})
     assert all(documents), "no side is empty"
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(60, 300))
+def test_a_kind_of_a_twentieth_is_always_shown(seed: int, available: int) -> None:
+    """One in twenty, spread over a list in an order of chance; a sample of chance would miss it one time in eight."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.permutation(np.arange(available) % 20 == 0).astype(np.int64)
+    chosen = _spread((kinds, np.zeros_like(kinds)), 40, rng)
+    assert 1 <= kinds[chosen].sum() <= 10

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from stories import Lexis, contexts, evidence, labelled
 
+from agents.atoms import Slot
+from agents.constructs import make_pool
 from agents.search import STRATEGIES, Labelled, SearchResult, search
 from agents.table import tabulate
 from dsl.batch import Batch
 from dsl.complexity import bits
 from dsl.errors import InputError
 from dsl.evaluate import evaluate
-from dsl.nodes import AnyToken, Explanation
+from dsl.nodes import AnyToken, Explanation, RightAfter, Words
 from dsl.parse import parse
 from dsl.records import Context, Counterexample, Evidence, Example, Thresholds
 from dsl.render import render
@@ -35,6 +38,7 @@ TRUTHS = (
     "punctuation",
     'tokens ending with "en"',
     'the words "boat", "stone" within 4 tokens after the word "a"',
+    'the word "dog" except any token right after the word "the"',
 )
 
 
@@ -230,3 +234,15 @@ class TestMending:
     def test_what_is_right_already_is_left_alone(self) -> None:
         found = find(evidence(self.TRUTH), start=parse(self.TRUTH))
         assert found.explanation == parse(self.TRUTH)
+
+
+def test_an_exception_can_name_what_never_stands_before_a_firing_position() -> None:
+    sample = evidence('activates on the word "dog" except any token right after the word "the"')
+    pool = make_pool(tabulate(sample), None)
+    after_the = RightAfter(Words(("the",)))
+
+    def named(slots: Sequence[Slot]) -> bool:
+        return any("the" in slot.values and slot.make(("the",)) == after_the for slot in slots)
+
+    assert named(pool.barring)
+    assert not named(pool.slots)
