@@ -48,11 +48,16 @@ class RandomContexts:
                 yield Edit.of(text, [found], parent=parent, generator=self.name, position=focus, note=note)
 
 
+def is_text(string: str) -> bool:
+    """Whether it is whole characters, and no lone byte of one."""
+    return not any("\ud800" <= character <= "\udfff" for character in string)
+
+
 def ordinary_token(subject: SubjectModel, rng: random.Random) -> str:
     """The text of a random token that the tokeniser itself would write: no special one, no piece of a character."""
     strings = subject.vocabulary.strings
     for _ in range(TRIES):
-        token = rng.randrange(len(strings))
-        if subject.tokenize(strings[token]) == (token,):
-            return strings[token]
+        text = strings[rng.randrange(len(strings))]
+        if is_text(text) and len(subject.tokenize(text)) == 1:
+            return text
     return " "

@@ -28,9 +28,9 @@ class Rivals:
 
     def edits(self, question: Question, rng: random.Random) -> Iterator[Edit]:
         others = [("rival", rival) for rival in self._others(question)]
-        if not others or not question.parents:
+        as_they_are = [Edit(reading.token_ids, self.name) for reading in question.parents if reading.token_ids]
+        if not others or not as_they_are:
             return
-        as_they_are = [Edit(reading.token_ids, self.name) for reading in question.parents]
         yield from telling(question, others, as_they_are, rng)
         yield from self.telling.edits(question, others, rng, self.name)
 
