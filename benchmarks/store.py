@@ -74,7 +74,7 @@ def _bare_forward(subject: TransformerSubject, documents: list[str]) -> Callable
                 [[*subject.prefix, *context] + [0] * (width - len(subject.prefix) - len(context)) for context in batch]
             )
             with torch.inference_mode():
-                dictionary.sparse(subject._read(ids)[:, len(subject.prefix) :].flatten(0, 1))
+                dictionary.sparse(subject._exact.read(ids)[:, len(subject.prefix) :].flatten(0, 1))
 
     return run
 
