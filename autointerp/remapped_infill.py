@@ -9,6 +9,7 @@ subject's proposes less.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,15 +64,16 @@ class RemappedInfiller:
     ) -> list[tuple[tuple[int, float], ...]]:
         """As `MaskedInfiller.infill`; probabilities are the masked model's for its own token of that text."""
         check_positions(contexts, positions)
-        sides = [self._sides(context, position) for context, position in zip(contexts, positions, strict=True)]
+        gaps = [self._gap(context, position) for context, position in zip(contexts, positions, strict=True)]
         answers: list[tuple[tuple[int, float], ...]] = [()] * len(contexts)
+        sides = [(self._encoded(gap.before), self._encoded(gap.after)) for gap in gaps]
         for number, probabilities in self._model.predict(sides):
-            answers[number] = self._proposed(probabilities, contexts[number][positions[number]], count)
+            answers[number] = self._proposed(probabilities, contexts[number][positions[number]], gaps[number], count)
         return answers
 
-    def _sides(self, context: TokenIds, position: int) -> tuple[TokenIds, TokenIds]:
+    def _gap(self, context: TokenIds, position: int) -> _Gap:
         strings = [self._vocabulary.strings[token] for token in context]
-        return self._encoded("".join(strings[:position])), self._encoded("".join(strings[position + 1 :]))
+        return _Gap.of("".join(strings[:position]), strings[position], "".join(strings[position + 1 :]))
 
     def _encoded(self, text: str) -> TokenIds:
         """Pieces of characters at the cut are read as unknown ones."""
@@ -79,27 +81,55 @@ class RemappedInfiller:
         return tuple(self._backend.encode(readable, add_special_tokens=False).ids)
 
     def _proposed(
-        self, probabilities: Float[np.ndarray, " vocabulary"], there: int, count: int
+        self, probabilities: Float[np.ndarray, " vocabulary"], there: int, gap: _Gap, count: int
     ) -> tuple[tuple[int, float], ...]:
-        original = self._vocabulary.strings[there]
         found: dict[int, float] = {}
         for index, probability in likeliest(probabilities, sorted(self._model.special), DEPTH * count):
-            token = self._subject_token(self._strings[index], original)
+            token = self._subject_token(self._strings[index], gap)
             if token is not None and token != there and len(found) < count:
                 found.setdefault(token, probability)
         return tuple(found.items())
 
-    def _subject_token(self, proposal: str, original: str) -> int | None:
+    def _subject_token(self, proposal: str, gap: _Gap) -> int | None:
+        """The subject's token that reads as the proposal in the gap; None where there is none."""
         if self._wordpiece:
-            # WordPiece drops spaces: the proposal has one where the token that it replaces has.
-            starts_word = not proposal.startswith("##")
-            proposal = proposal.removeprefix("##")
-            if starts_word and original.startswith(" "):
-                proposal = f" {proposal}"
-        if self._lower:
-            lead = " " if proposal.startswith(" ") else ""
-            proposal = lead + in_case_of(original.strip(), proposal.strip())
-        return next(iter(self._vocabulary.ids.get(proposal, ())), None)
+            begins_word = not proposal.startswith("##")
+            word = proposal.removeprefix("##")
+            if begins_word and self._lower:
+                word = in_case_of(gap.word, word)
+        else:
+            begins_word = proposal.startswith(" ")
+            word = proposal.removeprefix(" ")
+        # At the very beginning of a text a word has no space before it to be told by.
+        if begins_word != gap.begins_word and gap.before:
+            return None
+        return next(iter(self._vocabulary.ids.get(f"{gap.lead}{word}{gap.trail}", ())), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A place in a text: what stands before and after the word there, and the spaces that its token holds.
+
+    A space belongs to the token before it, to the one after it, or is one of its own, as tokenisers differ; to the
+    masked model it belongs to the word, so it is taken from the text and put back with the proposal.
+    """
+
+    before: str
+    word: str
+    after: str
+    lead: str
+    trail: str
+    begins_word: bool
+
+    @classmethod
+    def of(cls, before: str, token: str, after: str) -> _Gap:
+        word = token.strip(" ")
+        if not word:
+            return cls(before, token, after, "", "", begins_word=False)
+        lead = token[: len(token) - len(token.lstrip(" "))]
+        trail = token[len(token.rstrip(" ")) :]
+        begins_word = (before + lead).endswith(" ")
+        return cls((before + lead).removesuffix(" "), word, trail + after, lead, trail, begins_word)
 
 
 def _tokenizer(model: MaskedModel) -> Tokenizer:
