@@ -34,6 +34,9 @@ READING, PROBING = 0.15, 0.65
 CONFIRMING = 0.3
 """Share of what then is left that confirming may take, the check of a dictionary's gate counted in."""
 
+EXPLAINING = 0.2
+"""Share of what is left after confirming that is kept for the explain phase."""
+
 SHRUNK_PER_CLUSTER, KEPT_PER_CLUSTER, CLUSTERS = 2, 8, 8
 """Counterexamples of one cause are much alike: so many are shrunk, so many kept at all, of so many causes."""
 
@@ -86,13 +89,14 @@ def attack(
     ... # doctest: +SKIP
     """
     trial = Trial(explanation, feature, subject, thresholds, budget)
-    question = Question(explanation, feature, subject, thresholds, _parents(parents, trial, rng))
+    samples = _samples(parents)
+    question = Question(explanation, feature, subject, thresholds, _parents(samples, trial, rng))
     limit = int(PROBING * budget.tokens)
     probing = Probing(trial, question, generators, rng, limit, embedder)
     probing.run()
     chosen, boundary = _confirmed(probing)
     shares = None if prevalence is None or not chosen else prevalence.shares(explanation, feature)
-    smallest, mates, shrinkings = _shrunk(chosen, probing, shares)
+    smallest, mates, shrinkings = _shrunk(chosen, probing, samples, shares)
     for one in smallest:
         probing.counts[one.generator].unique += 1
     return Attack(
@@ -108,18 +112,20 @@ def attack(
     )
 
 
-def _parents(
-    samples: Evidence | Dev | Sequence[Evidence | Dev], trial: Trial, rng: random.Random
-) -> tuple[Reading, ...]:
+def _samples(parents: Evidence | Dev | Sequence[Evidence | Dev]) -> tuple[Evidence | Dev, ...]:
+    together = (parents,) if isinstance(parents, Evidence | Dev) else tuple(parents)
+    for sample in together:
+        if not isinstance(sample, Evidence | Dev):
+            raise TypeError(f"probes edit evidence and dev examples only, never {type(sample).__name__}")
+    return together
+
+
+def _parents(samples: Sequence[Evidence | Dev], trial: Trial, rng: random.Random) -> tuple[Reading, ...]:
     """Windows of the examples where the feature was seen to fire or the explanation predicts, as read by the subject.
 
     They are read anew, as texts of their own: an example may be a view of a longer one, and have started elsewhere.
     """
-    together = (samples,) if isinstance(samples, Evidence | Dev) else tuple(samples)
-    for sample in together:
-        if not isinstance(sample, Evidence | Dev):
-            raise TypeError(f"probes edit evidence and dev examples only, never {type(sample).__name__}")
-    examples = [example for sample in together for example in sample.examples]
+    examples = [example for sample in samples for example in sample.examples]
     rng.shuffle(examples)
     windows = [_window(example, trial) for example in examples]
     chosen: list[TokenIds] = []
@@ -176,16 +182,20 @@ def _confirmed(probing: Probing) -> tuple[list[list[Found]], int]:
 
 
 def _shrunk(
-    chosen: list[list[Found]], probing: Probing, shares: Mapping[Cluster, float] | None
+    chosen: list[list[Found]],
+    probing: Probing,
+    samples: Sequence[Evidence | Dev],
+    shares: Mapping[Cluster, float] | None,
 ) -> tuple[tuple[Counterexample, ...], tuple[Counterexample, ...], tuple[Shrunk, ...]]:
     """The first of each cluster shrunk, then the second of each, while the budget lasts; the others as they are."""
     trial = probing.trial
     mates_of = {mates[0].cluster: tuple(found.candidate for found in mates) for mates in chosen}
     done: list[Shrunk] = []
     causes: list[Cause] = []
+    explaining = int(EXPLAINING * trial.left)
     waves = [[mates[place] for mates in chosen if place < len(mates)] for place in range(SHRUNK_PER_CLUSTER)]
     for number, wave in enumerate(waves):
-        reserve = sum(record_cost(found, trial) for later in waves[number:] for found in later)
+        reserve = explaining + sum(record_cost(found, trial) for later in waves[number:] for found in later)
         shrinkings = shrink_all([found.candidate for found in wave], trial, tokens=max(0, trial.left - reserve))
         again = confirm([shrinking.smallest for shrinking in shrinkings], trial)
         for found, shrinking, verdict in zip(wave, shrinkings, again, strict=True):
@@ -200,7 +210,7 @@ def _shrunk(
     kept = [found for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]]
     rest = [counterexample_of((found.candidate,), found, trial, tagged=False) for found in kept]
     others = [*probing.question.parents, *trial.read([found.edit.token_ids for found in probing.found])]
-    small = explain(causes, others, trial, random.Random(probing.rng.getrandbits(64)))
+    small = explain(causes, others, samples, trial, random.Random(probing.rng.getrandbits(64)))
     best = diverse(ranked(small, trial.thresholds), trial.explanation, trial.subject.vocabulary)
     return best, ranked(rest, trial.thresholds), tuple(done)
 

@@ -4,8 +4,9 @@ Several clauses are written from the slots: the token in question (or its word, 
 other fixed tokens, at their distance or anywhere before. What fires unpredicted asks for `or` such a clause; what is
 predicted and silent for `except` one, or, where only the original of a pair has what it takes, for `and` that.
 
-Nothing is offered that was not tried: the mended explanation is right about the counterexample, its original and all
-its mates, and of those the one is offered that is wrong about the fewest of the texts that this attack has read.
+Nothing is offered that was not tried. The mended explanation is right about the counterexample, its original and all
+its mates, wrong about fewer of the texts that this attack has read, and no more often wrong about the samples, each
+context counted for as many as it was drawn from. Of several the one is offered that is wrong about the fewest texts.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from itertools import islice
 from typing import get_args
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from dsl.atomic import holds_at
+from dsl.batch import Batch, Vocabulary
 from dsl.complexity import order
 from dsl.evaluate import Evaluator, matches
 from dsl.nodes import (
@@ -48,7 +50,7 @@ from dsl.nodes import (
     is_word,
     union,
 )
-from dsl.records import Suggestion
+from dsl.records import Suggestion, Thresholds
 from probes.slots import Slot, filled
 from probes.subject import TokenIds
 from probes.trial import Reading, Trial, batch_of
@@ -61,14 +63,65 @@ MOST_CLAUSES = 48
 """Clauses that are tried for one counterexample."""
 
 
+class Bench:
+    """Texts of which the activations are known, on which any explanation is judged by the rules of verification."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        activations: Float[np.ndarray, "texts ctx"],
+        thresholds: Thresholds,
+        weights: Sequence[float] = (),
+    ) -> None:
+        self._evaluator, self._activations, self._thresholds = Evaluator(batch), activations, thresholds
+        self._weights = np.array(weights) if weights else np.ones(len(activations))
+
+    @classmethod
+    def of(cls, readings: Sequence[Reading], vocabulary: Vocabulary, thresholds: Thresholds) -> Bench:
+        """Of texts as they were read."""
+        batch = batch_of([reading.token_ids for reading in readings], vocabulary)
+        activations = np.zeros(batch.ids.shape, dtype=np.float32)
+        for row, reading in enumerate(readings):
+            activations[row, : len(reading.activations)] = reading.activations
+        return cls(batch, activations, thresholds)
+
+    def texts_wrong(self, explanation: Explanation) -> int:
+        """Texts with a counterexample of either kind."""
+        return int(self._wrong(explanation).any(axis=1).sum())
+
+    def positions_wrong(self, explanation: Explanation) -> float:
+        """Counterexamples, those of each text times its weight."""
+        return float(self._wrong(explanation).sum(axis=1) @ self._weights)
+
+    def agrees(self, explanation: Explanation, places: Int[np.ndarray, "places 2"]) -> bool:
+        """Whether it is plainly right at these places, as (text, position)."""
+        predicted = self._evaluator.evaluate(explanation)[places[:, 0], places[:, 1]]
+        activations = self._activations[places[:, 0], places[:, 1]]
+        fires, silent = activations >= self._thresholds.high, activations <= self._thresholds.silent
+        return bool(np.where(predicted >= PREDICTED, fires, (predicted == 0) & silent).all())
+
+    def _wrong(self, explanation: Explanation) -> Bool[np.ndarray, "texts ctx"]:
+        predicted = self._evaluator.evaluate(explanation)
+        positives, negatives = disagreements(
+            self._activations, predicted, self._evaluator.batch.lengths, self._thresholds
+        )
+        found: Bool[np.ndarray, "texts ctx"] = positives | negatives
+        return found
+
+
 def suggest(
-    one: Candidate, slots: Sequence[Slot], mates: Sequence[Candidate], others: Sequence[Reading], trial: Trial
+    one: Candidate,
+    slots: Sequence[Slot],
+    mates: Sequence[Candidate],
+    others: Sequence[Reading],
+    samples: Sequence[Bench],
+    trial: Trial,
 ) -> Suggestion | None:
-    """The clause of those written from the slots that mends the most, or None where none mends all it has to.
+    """The clause of those written from the slots that mends the most, or None where none does all that it has to.
 
-    `others` are texts that were read before, on which no more may go wrong than does. Runs the subject on nothing new.
+    `others` are texts that were read before. Runs the subject on nothing new.
 
-    >>> suggest(shrunk.smallest, slots, mates, question.parents, trial)  # doctest: +SKIP
+    >>> suggest(shrunk.smallest, slots, mates, question.parents, samples, trial)  # doctest: +SKIP
     Suggestion(how='except', clause=Clause(...), mended=Explanation(...))
     """
     needed = [(text, place) for each in (one, *mates) for text, place in _places(each)]
@@ -78,46 +131,19 @@ def suggest(
     ]  # fmt: skip
     wanted = list(dict.fromkeys([*(text for text, _ in needed), *varied]))
     readings = {reading.token_ids: reading for reading in (*trial.read(wanted), *others)}
-    bench = _Bench(list(readings.values()), trial)
+    bench = Bench.of(list(readings.values()), trial.subject.vocabulary, trial.thresholds)
     rows = {text: row for row, text in enumerate(readings)}
     musts = np.array([(rows[text], place) for text, place in dict.fromkeys(needed)])
-    now = bench.wrong(trial.explanation)
-    best: tuple[int, tuple[object, ...], Suggestion] | None = None
-    for suggestion in islice(_written(one, slots, trial), MOST_CLAUSES):
-        if not bench.agrees(suggestion.mended, musts):
-            continue
-        count = bench.wrong(suggestion.mended)
-        key = count, order(suggestion.mended), suggestion
-        if count < now and (best is None or key[:2] < best[:2]):
-            best = key
-    return None if best is None else best[2]
-
-
-class _Bench:
-    """Texts as they were read, on which any explanation is judged by the rules of verification."""
-
-    def __init__(self, readings: Sequence[Reading], trial: Trial) -> None:
-        batch = batch_of([reading.token_ids for reading in readings], trial.subject.vocabulary)
-        self._evaluator, self._thresholds = Evaluator(batch), trial.thresholds
-        self._activations = np.zeros(batch.ids.shape, dtype=np.float32)
-        for row, reading in enumerate(readings):
-            self._activations[row, : len(reading.activations)] = reading.activations
-        self._lengths = batch.lengths
-
-    def wrong(self, explanation: Explanation) -> int:
-        """Texts with a counterexample of either kind."""
-        found = disagreements(self._activations, self._predicted(explanation), self._lengths, self._thresholds)
-        return int((found[0] | found[1]).any(axis=1).sum())
-
-    def agrees(self, explanation: Explanation, places: np.ndarray) -> bool:
-        """Whether it is plainly right at these places, as (row, position)."""
-        predicted = self._predicted(explanation)[places[:, 0], places[:, 1]]
-        activations = self._activations[places[:, 0], places[:, 1]]
-        fires, silent = activations >= self._thresholds.high, activations <= self._thresholds.silent
-        return bool(np.where(predicted >= PREDICTED, fires, (predicted == 0) & silent).all())
-
-    def _predicted(self, explanation: Explanation) -> Float[np.ndarray, "texts ctx"]:
-        return self._evaluator.evaluate(explanation)
+    now = bench.texts_wrong(trial.explanation)
+    passing = [
+        (count, order(suggestion.mended), suggestion)
+        for suggestion in islice(_written(one, slots, trial), MOST_CLAUSES)
+        if bench.agrees(suggestion.mended, musts) and (count := bench.texts_wrong(suggestion.mended)) < now
+    ]
+    for _, _, suggestion in sorted(passing, key=lambda found: found[:2]):
+        if all(each.positions_wrong(suggestion.mended) <= each.positions_wrong(trial.explanation) for each in samples):
+            return suggestion
+    return None
 
 
 @dataclass(frozen=True, slots=True)
