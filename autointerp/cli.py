@@ -248,14 +248,29 @@ def probe(
     device: Device = "cpu",
     context_tokens: ContextTokens = None,
     probe_tokens: Probes = 50_000,
+    probes: Annotated[int | None, typer.Option("--probes", min=0, help="texts to try at most")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FILE", help="keep what is found, beside what this bank holds"),
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="FILE", help="try only the counterexamples of this bank")
+    ] = None,
     seed: Seed = 0,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="of the model, on a CPU")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Attack your own explanation of one feature with real runs of the model."""
-    from autointerp.pipeline import probe_explanation
+    """Attack your own explanation of one feature with real runs of the model.
 
-    run = RunOptions(seed=seed, named=(feature,), probe_tokens=probe_tokens)
-    probe_explanation(text, CorpusOptions(model, sae, corpus, mlm, store, device, context_tokens), run, as_json=as_json)
+    With --replay no new texts are written: those of the bank are run again, and the exit code is 1 where any stands.
+    """
+    from autointerp.probing_run import BankFiles, probe_explanation
+
+    run = RunOptions(seed=seed, named=(feature,), probe_tokens=probe_tokens, probes=probes)
+    options = CorpusOptions(model, sae, corpus, mlm, store, device, context_tokens)
+    code = probe_explanation(text, options, run, BankFiles(save, replay), threads=threads, as_json=as_json)
+    if code:
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from agents.transcript import Argument, Side, Transcript
 from autointerp.at_hand import at_hand
 from autointerp.defence import Defence, defend
 from autointerp.options import RunOptions
+from autointerp.prevalence import StorePrevalence
 from autointerp.repair import RepairOutcome, repair
 from autointerp.results import FeatureResult
 from autointerp.sampling import Samples, sample
@@ -28,6 +29,7 @@ from dsl.nodes import Explanation
 from dsl.records import Counterexample, Evidence, HeldOut
 from probes.attack import Attack, attack
 from probes.generators import suite
+from probes.probing import Watch
 from probes.trial import Budget
 
 
@@ -49,7 +51,14 @@ class Court:
         """A stream of its own for each purpose, so that more work in one place changes nothing elsewhere."""
         return random.Random(f"{self.run.seed} {self.samples.evidence.feature} {purpose}")
 
-    def attack(self, explanation: Explanation, purpose: str, rivals: Sequence[Explanation] = ()) -> Attack:
+    def attack(
+        self,
+        explanation: Explanation,
+        purpose: str,
+        rivals: Sequence[Explanation] = (),
+        *,
+        watch: Watch | None = None,
+    ) -> Attack:
         """Look for texts on which the explanation is wrong, also where rivals say something else."""
         workspace = self.workspace
         return attack(
@@ -59,8 +68,10 @@ class Court:
             [self.samples.evidence, self.samples.dev],
             self.samples.evidence.thresholds,
             suite(at_hand(workspace, self.run.seed, rivals)),
-            Budget(self.run.probe_tokens),
+            Budget(self.run.probe_tokens, self.run.probes),
             self.rng(purpose),
+            prevalence=StorePrevalence(workspace.store, workspace.subject.vocabulary),
+            watch=watch,
             embedder=embed,
         )
 

@@ -27,7 +27,8 @@ class RunOptions:
     """How features are chosen, who debates, who judges, and how much work an attack may do.
 
     `named` are feature ids; where there are none, `features` live ones are drawn under the seed. `probe_tokens` is the
-    budget of one attack in tokens that the subject model reads, `rounds` how often at most an explanation is mended and
+    budget of one attack in tokens that the subject model reads, `probes` the most texts that it may try (None: as many
+    as that allows), `rounds` how often at most an explanation is mended and
     attacked again. `workers` is the number of processes (None: as many
     as there are cores, at most one a feature).
     """
@@ -40,3 +41,4 @@ class RunOptions:
     probe_tokens: int = 50_000
     workers: int | None = None
     rounds: int = 3
+    probes: int | None = None

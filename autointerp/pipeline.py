@@ -1,4 +1,4 @@
-"""Runs over a model's features: `demo`, `debate` and `probe`."""
+"""Runs over a model's features: `demo` and `debate`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 
 from autointerp import printing, terminal
 from autointerp.features import explain_feature, open_court
-from autointerp.lexicons import DefaultLexicon
 from autointerp.options import CorpusOptions, RunOptions
 from autointerp.pool import Finished, Outcome, end, work_through
 from autointerp.report import write_report
@@ -21,7 +20,6 @@ from autointerp.report.fill import feature_view
 from autointerp.store import SPLITS
 from autointerp.workspace import Workspace, complete, open_workspace
 from dsl.errors import InputError, StoreError
-from dsl.parse import parse
 
 ENOUGH_CONTEXTS = 10
 """A live feature, to be drawn at random, fires in at least so many contexts of each split."""
@@ -79,20 +77,6 @@ class ModelWork:
 
     def name(self, item: int) -> str:
         return f"{self.hookpoint}/{item}"
-
-
-def probe_explanation(text: str, corpus: CorpusOptions, run: RunOptions, *, as_json: bool) -> None:
-    """Attack one explanation of one feature, and show what stands up."""
-    explanation = parse(text, DefaultLexicon())
-    workspace = open_workspace(corpus)
-    [index] = [workspace.index_of(name) for name in run.named]
-    court = open_court(workspace, index, run)
-    found = court.attack(explanation, "attack")
-    line = printing.attack_line(court.samples.evidence.feature, explanation, found, workspace.subject.prefix)
-    if as_json:
-        terminal.print_line(line)
-    else:
-        printing.print_attack(explanation, found)
 
 
 def choose_features(workspace: Workspace, run: RunOptions) -> tuple[int, ...]:

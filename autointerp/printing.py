@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,10 +15,13 @@ from autointerp.pool import Failed, Outcome
 from autointerp.results import attack_json
 from autointerp.scoring import features_interval
 from dsl.nodes import PREDICTED, Explanation
-from dsl.records import Counterexample, Example
+from dsl.records import Counterexample, Example, Thresholds
 from dsl.render import render
 from probes.attack import Attack
 from probes.bank import to_json
+from probes.bank_file import Bank
+from probes.probing import Funnel
+from probes.reason import reason
 from probes.subject import TokenIds
 
 out = Console(highlight=False, soft_wrap=True)
@@ -77,24 +81,67 @@ def print_summary(lines: Sequence[Mapping[str, Any]], seed: int) -> None:
     out.print(repairs_in_words([repair for line in lines for repair in line["debate"]["repairs"]]))
 
 
-def print_attack(explanation: Explanation, attack: Attack) -> None:
+def print_attack(explanation: Explanation, attack: Attack, thresholds: Thresholds) -> None:
     """The funnel, generator by generator, and the best counterexamples beside what they were edited from."""
-    table = Table(title=render(explanation), title_justify="left", title_style="green")
-    columns = ("generated", "valid", "run", "disagreeing", "confirmed", "shrunk", "unique")
-    for heading in ("generator", *columns):
-        table.add_column(heading, justify="left" if heading == "generator" else "right")
-    for name, funnel in attack.funnel.items():
-        if funnel.skipped is None:
-            table.add_row(name, *(str(getattr(funnel, column)) for column in columns))
-        else:
-            table.add_row(name, f"skipped: {funnel.skipped}")
-    out.print(table)
+    out.print(funnel_table(explanation, attack.funnel, f"{attack.probes} probes"))
     for one in attack.counterexamples[:SHOWN]:
-        out.print(_counterexample(one))
+        out.print(_counterexample(one, thresholds))
     if not attack.counterexamples:
         out.print(f"unfalsified in {attack.probes} probes")
     elif len(attack.counterexamples) > SHOWN:
         out.print(f"and {len(attack.counterexamples) - SHOWN} more")
+
+
+def funnel_table(explanation: Explanation, funnels: Mapping[str, Funnel], caption: str) -> Table:
+    """A row a generator: how far its texts came; those that could not run at the end, each with its reason."""
+    table = Table(
+        title=render(explanation), title_justify="left", title_style="green", box=box.SIMPLE_HEAD, padding=0,
+        caption_justify="left",
+    )  # fmt: skip
+    table.add_column("generator", no_wrap=True)
+    columns = ("generated", "valid", "run", "disagreeing", "confirmed", "shrunk", "unique")
+    for heading in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, funnel in funnels.items():
+        if funnel.skipped is None:
+            table.add_row(name, *(str(getattr(funnel, column)) for column in columns))
+    skipped = [f"{name} did not run: {funnel.skipped}" for name, funnel in funnels.items() if funnel.skipped]
+    table.caption = "\n".join([caption, *skipped])
+    return table
+
+
+def print_replay(bank: Bank, texts: Sequence[Counterexample], standing: Sequence[bool], held: Sequence[bool]) -> None:
+    """Which counterexamples of a bank stand against an explanation, and whether they still are what they were."""
+    for one, stands in zip(texts, standing, strict=True):
+        if stands:
+            out.print(_counterexample(one, bank.thresholds))
+    out.print(f"{sum(standing)} of {len(texts)} stand, {len(texts) - sum(standing)} are mended")
+    if not all(held):
+        lost = len(held) - sum(held)
+        out.print(Text(f"{lost} no longer contradict what they were found against: the model has changed", style="red"))
+
+
+def replay_line(
+    bank: Bank,
+    explanation: Explanation,
+    texts: Sequence[Counterexample],
+    standing: Sequence[bool],
+    held: Sequence[bool],
+    prefix: TokenIds,
+) -> dict[str, object]:
+    """The JSON line of `autointerp probe --replay`."""
+    return {
+        "feature": bank.feature,
+        "explanation": render(explanation),
+        "canonical": render(explanation),
+        "found_against": render(bank.explanation),
+        "standing": sum(standing),
+        "mended": len(texts) - sum(standing),
+        "changed": len(held) - sum(held),
+        "counterexamples": [
+            {**to_json(one, prefix), "stands": stands} for one, stands in zip(texts, standing, strict=True)
+        ],
+    }
 
 
 def attack_line(feature: str, explanation: Explanation, attack: Attack, prefix: TokenIds) -> dict[str, object]:
@@ -127,14 +174,24 @@ def mean_in_words(values: Sequence[float | None], seed: int) -> str:
     return f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
 
 
-def _counterexample(one: Counterexample) -> Text:
-    says = "predicted, but silent" if one.kind == "false_positive" else "fires, but not predicted"
-    text = Text(f"\n{says}", style="bold")
-    text.append(f"  {one.generator}{''.join(f', {tag}' for tag in one.tags)}\n", style="dim not bold")
+def _counterexample(one: Counterexample, thresholds: Thresholds) -> Text:
+    """Why it is one, then both sides with the token in question marked."""
+    text = Text(f"\n{reason(one, thresholds)}", style="bold")
+    text.append(f"  {one.generator}{''.join(f', {note}' for note in _notes(one))}\n", style="dim not bold")
     if one.original is not None and one.original_position is not None:
         text.append_text(_example("was", one.original, one.original_position))
     text.append_text(_example("now", one.example, one.position))
     return text
+
+
+def _notes(one: Counterexample) -> list[str]:
+    notes = [f"absorbed by {feature}" for feature in one.absorbed_by]
+    known = one.naturalness
+    if known is not None and known.log_likelihood_change is not None:
+        notes.append(f"{known.log_likelihood_change:+.2f} nats a token")
+    if one.prevalence:
+        notes.append(f"wrong alike at {1e6 * one.prevalence:.0f} of a million positions")
+    return notes
 
 
 def _example(label: str, example: Example, position: int) -> Text:

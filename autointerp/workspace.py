@@ -10,12 +10,13 @@ from pathlib import Path
 from autointerp import demo, terminal
 from autointerp.cache import cache_folder
 from autointerp.corpus import Documents, read_documents
-from autointerp.infill import MaskedInfiller
 from autointerp.lexicons import DefaultLexicon
 from autointerp.models import TransformerSubject
 from autointerp.options import CorpusOptions
+from autointerp.remapped_infill import load_infiller
 from autointerp.store import Store, collect
 from dsl.errors import InputError
+from probes.subject import Infiller
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,17 +26,31 @@ class Workspace:
     subject: TransformerSubject
     store: Store
     lexicon: DefaultLexicon
-    infiller: MaskedInfiller | None
+    infiller: Infiller | None
 
     def index_of(self, name: str) -> int:
-        """The index of a feature given as `hookpoint/index` or as the index alone; InputError says what there is."""
-        hookpoint, _, number = name.rpartition("/")
-        if not number.isdigit() or hookpoint not in ("", self.subject.hookpoint):
-            raise InputError(
-                f"{name!r} is no feature of {self.subject.dictionary_name}; "
-                f"write {self.subject.hookpoint}/0 to {self.subject.hookpoint}/{self.subject.d_sae - 1}"
-            )
-        return self.subject.feature(int(number)).index
+        """As `index_of` of the subject."""
+        return index_of(self.subject, name)
+
+
+def index_of(subject: TransformerSubject, name: str) -> int:
+    """The index of a feature given as `hookpoint/index` or as the index alone; InputError says what there is."""
+    hookpoint, _, number = name.rpartition("/")
+    if not number.isdecimal() or hookpoint not in ("", subject.hookpoint):
+        raise InputError(
+            f"{name!r} is no feature of {subject.dictionary_name}; "
+            f"write {subject.hookpoint}/0 to {subject.hookpoint}/{subject.d_sae - 1}"
+        )
+    return subject.feature(int(number)).index
+
+
+def load_subject(options: CorpusOptions) -> TransformerSubject:
+    """The model and its dictionary alone, without text; with neither named, those of the embedded demo."""
+    if options.model is None and options.sae is None:
+        options = complete(options)
+    if options.model is None or options.sae is None:
+        raise InputError("a model of your own needs both --model and --sae; name neither to use the embedded one")
+    return TransformerSubject.load(options.model, options.sae, device=options.device)
 
 
 def complete(options: CorpusOptions) -> CorpusOptions:
@@ -70,7 +85,7 @@ def open_workspace(options: CorpusOptions, *, collecting: bool = True) -> Worksp
     lexicon, infiller = DefaultLexicon(), None
     lexicon.prepare()
     if options.mlm is not None:
-        infiller = MaskedInfiller.load(options.mlm, subject.vocabulary, device=options.device)
+        infiller = load_infiller(options.mlm, subject.vocabulary, device=options.device)
     return Workspace(subject, store, lexicon, infiller)
 
 

@@ -19,7 +19,7 @@ from dsl.records import Counterexample, Dev, Evidence, Example, Kind, Thresholds
 from probes.bank import Cluster, Prevalence, diverse, ranked
 from probes.confirm import confirm, counterexample_of, record_cost
 from probes.explain import Cause, explain
-from probes.probing import Found, Funnel, Probing
+from probes.probing import Found, Funnel, Probing, Watch
 from probes.question import Generator, Question
 from probes.shrink import Shrunk, shrink_all
 from probes.subject import Embedder, SubjectModel, TokenIds
@@ -78,12 +78,13 @@ def attack(
     *,
     prevalence: Prevalence | None = None,
     embedder: Embedder | None = None,
+    watch: Watch | None = None,
 ) -> Attack:
     """Look for texts on which the subject disagrees with the explanation, within a budget of subject tokens.
 
     Parents come from evidence and dev only. Raises TypeError for any other sample: what scoring holds out is never
     probed. `prevalence` knows how common each cause is in a corpus, `embedder` how near texts are to each other. The
-    same arguments and seed give the same result.
+    same arguments and seed give the same result; `watch` is told how it goes.
 
     >>> attack(explanation, 17, subject, [evidence, dev], thresholds, [Mutants()], Budget(50_000), random.Random(0))
     ... # doctest: +SKIP
@@ -92,7 +93,7 @@ def attack(
     samples = _samples(parents)
     question = Question(explanation, feature, subject, thresholds, _parents(samples, trial, rng))
     limit = int(PROBING * budget.tokens)
-    probing = Probing(trial, question, generators, rng, limit, embedder)
+    probing = Probing(trial, question, generators, rng, limit, embedder, watch)
     probing.run()
     chosen, boundary = _confirmed(probing)
     shares = None if prevalence is None or not chosen else prevalence.shares(explanation, feature)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -42,6 +42,10 @@ class Funnel:
     unique: int = 0
     skipped: str | None = None
     naturalness: Naturalness | None = None
+
+
+Watch = Callable[[Mapping[str, Funnel], int], None]
+"""Called after every round of turns with the funnels so far and the number of probes run: it only looks."""
 
 
 @dataclass(slots=True)
@@ -83,6 +87,7 @@ class Probing:
     rng: random.Random
     limit: int
     embedder: Embedder | None = None
+    watch: Watch | None = None
     counts: dict[str, Count] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
     seen: set[TokenIds] = field(default_factory=set)
@@ -117,6 +122,8 @@ class Probing:
             if first_round:
                 self._sample(drawn)
                 first_round = False
+            if self.watch is not None:
+                self.watch({name: count.done() for name, count in self.counts.items()}, self.probes)
             if not goes_on:
                 return
 

@@ -132,3 +132,34 @@ def test_a_folder_that_cannot_be_written_fails_before_the_work(small_corpus: Pat
     assert result.returncode == 4, result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "store").exists()
+
+
+def probing(corpus: Path, store: Path, explanation: str, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [*arguments(corpus, store), explanation, "--probe-tokens", "12000", "--json", *more]
+    command[command.index("debate")] = "probe"
+    return run(command)
+
+
+def test_what_a_probe_saved_stands_on_replay_until_the_explanation_is_mended(
+    first_run: tuple[list[dict[str, Any]], str, Path], small_corpus: Path, tmp_path: Path
+) -> None:
+    lines, _, folder = first_run
+    feature, bank = lines[0]["feature"], tmp_path / "bank.jsonl"
+    wrong = 'activates on the token " dog"'
+    found = probing(small_corpus, folder / "store", wrong, "--feature", feature, "--save", str(bank))
+    assert found.returncode == 0, found.stderr
+    counterexamples = json.loads(found.stdout)["counterexamples"]
+    assert counterexamples
+    replay = ("--feature", feature, "--replay", str(bank))
+    again = probing(small_corpus, folder / "store", wrong, *replay)
+    assert again.returncode == 1, again.stderr
+    line = json.loads(again.stdout)
+    assert (line["standing"], line["mended"], line["changed"]) == (len(counterexamples), 0, 0)
+    assert [one["stands"] for one in line["counterexamples"]] == [True] * len(counterexamples)
+    suggested = json.loads(bank.read_text().splitlines()[1])["suggestion"]
+    if suggested is not None:  # a suggestion was tried before it was offered, so it mends what it was made from
+        mended = probing(small_corpus, folder / "store", suggested["mended"], *replay)
+        assert not json.loads(mended.stdout)["counterexamples"][0]["stands"]
+    other = probing(small_corpus, folder / "store", wrong, "--feature", "0", "--replay", str(bank))
+    assert other.returncode == 2
+    assert "name that feature's bank" in other.stderr
