@@ -21,7 +21,7 @@ from probes.attack import Attack
 from probes.bank import to_json
 from probes.bank_file import Bank
 from probes.probing import Funnel
-from probes.reason import reason
+from probes.reason import notes, reason
 from probes.subject import TokenIds
 
 out = Console(highlight=False, soft_wrap=True)
@@ -177,21 +177,11 @@ def mean_in_words(values: Sequence[float | None], seed: int) -> str:
 def _counterexample(one: Counterexample, thresholds: Thresholds) -> Text:
     """Why it is one, then both sides with the token in question marked."""
     text = Text(f"\n{reason(one, thresholds)}", style="bold")
-    text.append(f"  {one.generator}{''.join(f', {note}' for note in _notes(one))}\n", style="dim not bold")
+    text.append(f"  {one.generator}{''.join(f', {note}' for note in notes(one))}\n", style="dim not bold")
     if one.original is not None and one.original_position is not None:
         text.append_text(_example("was", one.original, one.original_position))
     text.append_text(_example("now", one.example, one.position))
     return text
-
-
-def _notes(one: Counterexample) -> list[str]:
-    notes = [f"absorbed by {feature}" for feature in one.absorbed_by]
-    known = one.naturalness
-    if known is not None and known.log_likelihood_change is not None:
-        notes.append(f"{known.log_likelihood_change:+.2f} nats a token")
-    if one.prevalence:
-        notes.append(f"wrong alike at {1e6 * one.prevalence:.0f} of a million positions")
-    return notes
 
 
 def _example(label: str, example: Example, position: int) -> Text:

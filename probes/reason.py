@@ -35,6 +35,19 @@ def reason(one: Counterexample, thresholds: Thresholds) -> str:
     return said
 
 
+def notes(one: Counterexample) -> list[str]:
+    """What was noticed beside it: who fires instead, how natural it is, how common its cause, whether it reads back."""
+    found = [f"feature {feature} fires instead" for feature in one.absorbed_by]
+    known = one.naturalness
+    if known is not None and known.log_likelihood_change is not None:
+        found.append(f"{known.log_likelihood_change:+.2f} nats a token")
+    if one.prevalence:
+        found.append(f"wrong alike at {1e6 * one.prevalence:.0f} of a million tokens")
+    if one.retokenises is False:
+        found.append("its text reads back as other tokens")
+    return found
+
+
 def shown(tokens: Sequence[str]) -> str:
     """Tokens as text between quotation marks, on one line; bytes that are no character as U+FFFD.
 

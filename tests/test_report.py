@@ -129,13 +129,14 @@ def feature(number: int, *, examples: int = 8) -> FeatureView:
                 original,
                 9,
                 (story(rng), story(rng)[:12], story(rng)[:6]),
-                ("absorbed:17",),
+                'with " sea" for " river" the feature falls silent at " bank", and is still predicted',
+                ("feature 17 fires instead",),
             ),
             CounterexampleView("false_negative", "neighbour window", example(rng), 14),
         )
         if number % 3
         else (),
-        attack=AttackView(412, 31.5, {"Synonyms": "no word to swap"}),
+        attack=AttackView(412, 31.5, {"Synonyms": "no word to swap"}, {"mutants": (9, 8, 7, 3, 2, 1, 1)}),
         repairs=(RepairView(number % 2 == 0, "mends 3 of 4 shown", explanation, other, 4, 3, 2, 1, 0.71, 0.72),),
         density=0.0034,
         histogram=HistogramView(
@@ -215,11 +216,13 @@ def test_text_from_a_corpus_cannot_become_markup() -> None:
         sides=(SideView(HOSTILE, HOSTILE, HOSTILE, (QuoteView(0, 0, 2, HOSTILE),), (HOSTILE,), 0.1, (HOSTILE,)),),
         votes=(VoteView((HOSTILE,), HOSTILE, {HOSTILE: 0.1}, HOSTILE),),
         forfeits=((HOSTILE, HOSTILE),),
-        counterexamples=(CounterexampleView("false_positive", HOSTILE, text, 0, text, 0, ((HOSTILE,),), (HOSTILE,)),),
+        counterexamples=(
+            CounterexampleView("false_positive", HOSTILE, text, 0, text, 0, ((HOSTILE,),), HOSTILE, (HOSTILE,)),
+        ),
         promoted=((HOSTILE, 0.1),),
         unscored={HOSTILE: HOSTILE},
         skipped={HOSTILE: HOSTILE},
-        attack=AttackView(1, 1.0, {HOSTILE: HOSTILE}),
+        attack=AttackView(1, 1.0, {HOSTILE: HOSTILE}, {HOSTILE: (1,)}),
         repairs=(RepairView(True, HOSTILE, HOSTILE, HOSTILE, 1, 1, 1, 1, 0.1, 0.1),),
     )
     text_of_page = render_report([hostile], title=HOSTILE, summary={HOSTILE: HOSTILE})

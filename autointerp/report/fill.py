@@ -9,6 +9,7 @@ import numpy as np
 from agents.transcript import Abstained, Chosen, Consensus, Transcript
 from autointerp.repair import RepairOutcome
 from autointerp.report.view import (
+    STAGES,
     AttackView,
     CounterexampleView,
     ExampleView,
@@ -24,8 +25,10 @@ from autointerp.sampling import Samples
 from dsl.batch import Batch
 from dsl.evaluate import evaluate
 from dsl.nodes import PREDICTED, Explanation
-from dsl.records import Counterexample, Evidence, Example, HeldOut
+from dsl.records import Counterexample, Evidence, Example, HeldOut, Thresholds
 from dsl.render import render
+from probes.probing import Funnel
+from probes.reason import notes, reason
 
 SHOWN_PER_KIND, BEFORE, AFTER = 4, 30, 12
 """Held-out examples shown of each kind (highest, missed, wrongly predicted), and tokens about the one they are for."""
@@ -58,7 +61,7 @@ def feature_view(result: FeatureResult, samples: Samples, promoted: Sequence[tup
         sides=sides,
         votes=tuple(VoteView(vote.order, vote.label, dict(vote.scores), vote.reason) for vote in transcript.votes),
         forfeits=tuple((forfeit.debater, forfeit.reason) for forfeit in transcript.forfeits),
-        counterexamples=_counterexamples(result),
+        counterexamples=_counterexamples(result, evidence.thresholds),
         attack=_attack(result),
         repairs=tuple(map(_repair, result.defence.repairs)),
         density=evidence.density,
@@ -151,14 +154,14 @@ def _held_out(explanation: Explanation, held_out: HeldOut) -> tuple[ExampleView,
     return tuple(views)
 
 
-def _counterexamples(result: FeatureResult) -> tuple[CounterexampleView, ...]:
+def _counterexamples(result: FeatureResult, thresholds: Thresholds) -> tuple[CounterexampleView, ...]:
     standing = result.defence.standing
     if standing is None:
         return ()
-    return tuple(_counterexample(one, result.explanation) for one in standing.counterexamples)
+    return tuple(_counterexample(one, result.explanation, thresholds) for one in standing.counterexamples)
 
 
-def _counterexample(one: Counterexample, explanation: Explanation) -> CounterexampleView:
+def _counterexample(one: Counterexample, explanation: Explanation, thresholds: Thresholds) -> CounterexampleView:
     return CounterexampleView(
         kind=one.kind,
         generator=one.generator,
@@ -167,7 +170,8 @@ def _counterexample(one: Counterexample, explanation: Explanation) -> Counterexa
         original=None if one.original is None else _example(one.original, explanation),
         original_position=one.original_position,
         trail=tuple(step.context.tokens for step in one.shrink_trail),
-        tags=one.tags,
+        reason=reason(one, thresholds),
+        notes=tuple(notes(one)),
     )
 
 
@@ -181,7 +185,12 @@ def _attack(result: FeatureResult) -> AttackView | None:
     if standing is None:
         return None
     skipped = {name: funnel.skipped for name, funnel in standing.funnel.items() if funnel.skipped is not None}
-    return AttackView(standing.probes, standing.disagreements_per_thousand, skipped)
+    counts = {name: _counts(funnel) for name, funnel in standing.funnel.items() if funnel.skipped is None}
+    return AttackView(standing.probes, standing.disagreements_per_thousand, skipped, counts)
+
+
+def _counts(funnel: Funnel) -> tuple[int, ...]:
+    return tuple(getattr(funnel, stage) for stage in STAGES)
 
 
 def _repair(one: RepairOutcome) -> RepairView:

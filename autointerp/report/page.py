@@ -17,7 +17,7 @@ from autointerp.report import numbers
 from autointerp.report.drawn import draw
 from autointerp.report.marks import highlighted, visible
 from autointerp.report.summary import SCORE_NAMES, summarise
-from autointerp.report.view import FeatureView
+from autointerp.report.view import STAGES, FeatureView
 from dsl.errors import StoreError
 
 
@@ -59,6 +59,7 @@ def render_report(results: Sequence[FeatureView], *, title: str, summary: Mappin
             summary=summarise(results),
             features=[draw(view, number) for number, view in enumerate(results)],
             score_names=list(SCORE_NAMES.values()),
+            stages=STAGES,
         )
     )
 

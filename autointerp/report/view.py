@@ -76,7 +76,12 @@ class CounterexampleView:
     original: ExampleView | None = None
     original_position: int | None = None
     trail: tuple[tuple[str, ...], ...] = ()
-    tags: tuple[str, ...] = ()
+    reason: str = ""
+    """Why it is one, in a line."""
+    notes: tuple[str, ...] = ()
+
+
+STAGES = ("generated", "valid", "run", "disagreeing", "confirmed", "shrunk", "unique")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class AttackView:
     disagreements_per_thousand: float
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Generators that could not run, and why."""
+    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By generator, how many of its texts reached each of STAGES."""
 
 
 @dataclass(frozen=True, slots=True)
