@@ -25,6 +25,9 @@ from probes.verify import Candidate, stands
 PLAIN_STRINGS = (" the", " a", " and", " it", ".", ",", "the", "a")
 """What tokens are replaced by, plainest first, where the subject has them as tokens of their own."""
 
+SIMPLIFIED = 16
+"""The longest text in which tokens become plain: in longer ones it costs most of a budget and makes nothing clearer."""
+
 Asking = Generator[list[Candidate], list[bool], None]
 
 
@@ -148,6 +151,8 @@ class _Shrinker:
     def _simplified(self) -> Asking:
         """Plain tokens for all that are not what the generator put in, nor the token in question."""
         now = self.now
+        if len(now.token_ids) > SIMPLIFIED:
+            return
         options = [
             (index, token)
             for index, column in enumerate(now.columns)
