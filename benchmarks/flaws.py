@@ -99,9 +99,9 @@ def main() -> None:
     for number, name in enumerate(names):
         count = options.features * (number + 1) // len(names) - options.features * number // len(names)
         lines += of_corpus(name, count, lexicon, options)
+        if options.json:
+            options.json.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         print(f"{name}: {count} features; {time.perf_counter() - began:.0f} s so far", flush=True)
-    if options.json:
-        options.json.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     report(lines, options)
     print(f"{time.perf_counter() - began:.0f} s in all, {options.workers} workers; seed {options.seed}")
 
