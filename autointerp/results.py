@@ -68,5 +68,7 @@ def attack_json(attack: Attack) -> dict[str, object]:
         "disagreements_per_thousand": attack.disagreements_per_thousand,
         "first": attack.first,
         "boundary": attack.boundary,
+        "confirming": attack.confirming,
+        "overturned": attack.overturned,
         "funnel": {name: asdict(funnel) for name, funnel in attack.funnel.items()},
     }

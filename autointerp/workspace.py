@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autointerp import demo, terminal
+from autointerp.activation_cache import ActivationCache
 from autointerp.cache import cache_folder
 from autointerp.corpus import Documents, read_documents
 from autointerp.lexicons import DefaultLexicon
@@ -75,6 +76,7 @@ def open_workspace(options: CorpusOptions, *, collecting: bool = True) -> Worksp
     assert options.sae is not None
     assert options.corpus is not None
     subject = TransformerSubject.load(options.model, options.sae, device=options.device)
+    subject.cache = ActivationCache(cache_folder("probes.sqlite3"))
     documents = read_documents(options.corpus)
     folder = options.store or _store_folder(subject, documents, options.context_tokens)
     if collecting:

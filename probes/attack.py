@@ -8,6 +8,7 @@ probes", never "true".
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from dsl.evaluate import evaluate
 from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Counterexample, Dev, Evidence, Example, Kind, Thresholds
 from probes.bank import Cluster, Prevalence, diverse, ranked
-from probes.confirm import confirm, counterexample_of, record_cost
+from probes.confirm import Confirmation, confirm, counterexample_of, record_cost
 from probes.explain import Cause, explain
 from probes.probing import Found, Funnel, Probing, Watch
 from probes.question import Generator, Question
@@ -47,7 +48,8 @@ class Attack:
 
     `counterexamples` are confirmed, shrunk, distinct and ranked; `mates` are confirmed ones of the same causes in full
     length, for repair to be tested on. `boundary` counts disagreements given up because a top-k dictionary's cut was
-    too near. `first` is the number of probes run when the first was found, None where none was.
+    too near, `overturned` those that a text alone in full precision did not show again, of `confirming` that were
+    asked. `first` is the number of probes run when the first was found, None where none was.
     `shrinkings` are how the confirmed ones were shrunk, both sides of a pair column by column.
     """
 
@@ -60,6 +62,8 @@ class Attack:
     first: int | None
     tokens: int
     shrinkings: tuple[Shrunk, ...] = ()
+    confirming: int = 0
+    overturned: int = 0
 
     @property
     def disagreements_per_thousand(self) -> float:
@@ -95,7 +99,7 @@ def attack(
     limit = int(PROBING * budget.tokens)
     probing = Probing(trial, question, generators, rng, limit, embedder, watch)
     probing.run()
-    chosen, boundary = _confirmed(probing)
+    chosen, verdicts = _confirmed(probing)
     shares = None if prevalence is None or not chosen else prevalence.shares(explanation, feature)
     smallest, mates, shrinkings = _shrunk(chosen, probing, samples, shares)
     for one in smallest:
@@ -106,10 +110,12 @@ def attack(
         funnel={name: count.done() for name, count in probing.counts.items()},
         probes=probing.probes,
         disagreeing=sum(count.disagreeing for count in probing.counts.values()),
-        boundary=boundary,
+        boundary=verdicts["boundary"],
         first=probing.first if smallest or mates else None,
         tokens=trial.spent,
         shrinkings=shrinkings,
+        confirming=verdicts.total(),
+        overturned=verdicts["overturned"],
     )
 
 
@@ -154,8 +160,8 @@ def _window(example: Example, trial: Trial) -> TokenIds:
     return ids[max(0, stop - size) : stop]
 
 
-def _confirmed(probing: Probing) -> tuple[list[list[Found]], int]:
-    """The plainest few of each cluster that hold at batch size 1, by cluster; and how many a gate left unsure."""
+def _confirmed(probing: Probing) -> tuple[list[list[Found]], Counter[Confirmation]]:
+    """The plainest few of each cluster that hold at batch size 1, by cluster; and how often each verdict was given."""
     trial = probing.trial
     distinct: dict[tuple[TokenIds, int, Kind], Found] = {}
     for found in probing.found:
@@ -179,7 +185,7 @@ def _confirmed(probing: Probing) -> tuple[list[list[Found]], int]:
         if verdict == "confirmed":
             probing.counts[found.edit.generator].confirmed += 1
             chosen.setdefault(found.cluster, []).append(found)
-    return list(chosen.values()), sum(verdict == "boundary" for verdict in verdicts)
+    return list(chosen.values()), Counter(verdicts)
 
 
 def _shrunk(
