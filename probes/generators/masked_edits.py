@@ -26,7 +26,7 @@ class MaskedEdits:
     infiller: Infiller | None
     per_place: int = 4
     places: int = 12
-    parents: int = 16
+    parents: int = 8
     name: str = "masked_edits"
 
     def lacks(self, question: Question) -> str | None:  # noqa: ARG002
