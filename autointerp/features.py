@@ -21,6 +21,7 @@ from autointerp.results import FeatureResult
 from autointerp.sampling import Samples, sample
 from autointerp.scoring import Scores, TokenLookup, dev_score, score_explanation, shifted
 from autointerp.specs import make_debaters, make_judge
+from autointerp.suggesting import Suggesting
 from autointerp.word_vectors import embed
 from autointerp.workspace import Workspace
 from dsl.errors import InputError
@@ -97,7 +98,7 @@ class Court:
             explanation,
             found,
             self.samples.evidence,
-            [DebaterAtWork(debater, self.workspace.lexicon) for debater in self.debaters],
+            [*(DebaterAtWork(debater, self.workspace.lexicon) for debater in self.debaters), Suggesting()],
             self.dev_score,
             self.workspace.subject.vocabulary,
             self.rng(f"repair {number}"),

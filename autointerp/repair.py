@@ -25,7 +25,9 @@ BITS_PER_CLUSTER = 48.0
 MAX_DEV_DROP = 0.01
 """How far token F1 on dev may fall."""
 
-SHOWN_PER_CLUSTER = 3
+SHOWN_CLUSTERS, SHOWN_PER_CLUSTER = 3, 3
+"""Causes that one round is about, the most common of the corpus first, and counterexamples that are shown of each: few,
+so that one proposal can mend them all. The other causes are left to the next round."""
 
 
 @runtime_checkable
@@ -126,8 +128,8 @@ def repair(
     ... # doctest: +SKIP
     """
     thresholds = evidence.thresholds if thresholds is None else thresholds
-    grouped = clusters(counterexamples, explanation, vocabulary)
-    shown, held_back = _split(list(grouped.values()), rng)
+    grouped = _commonest(list(clusters(counterexamples, explanation, vocabulary).values()))
+    shown, held_back = _split(grouped, rng)
     proposals: dict[Explanation, None] = {}
     for repairer in repairers if shown else ():
         found = repairer.repair(evidence, explanation, [*remembered, *shown], random.Random(rng.getrandbits(64)))
@@ -169,6 +171,15 @@ def repair(
         bits_after=of.bits,
         mended=_mended(shown, passing[0].explanation, thresholds, vocabulary) if passing else (),
     )
+
+
+def _commonest(grouped: list[tuple[Counterexample, ...]]) -> list[tuple[Counterexample, ...]]:
+    """Those whose cause is the most common in the corpus; in the order in which they came where nobody knows."""
+
+    def share(mates: Sequence[Counterexample]) -> float:
+        return max((one.prevalence or 0.0 for one in mates), default=0.0)
+
+    return sorted(grouped, key=lambda mates: -share(mates))[:SHOWN_CLUSTERS]
 
 
 def _split(

@@ -165,7 +165,7 @@ def _written(one: Candidate, slots: Sequence[Slot], trial: Trial) -> Iterator[Su
     begins = one.position == 0
     if one.kind == "false_negative":
         for clause in _clauses(own, fixed, free, begins):
-            mended = _widened(explanation, clause)
+            mended = widened(explanation, clause)
             if mended is not None:
                 yield Suggestion("or", clause, mended)
         return
@@ -181,17 +181,18 @@ def _written(one: Candidate, slots: Sequence[Slot], trial: Trial) -> Iterator[Su
                 yield Suggestion("and", clause, mended)
     for clause in (*_clauses(own, fixed, free, begins), *_clauses(own, fixed, True, False)):
         if clause != AnyToken():
-            mended = _narrowed(explanation, clause)
+            mended = narrowed(explanation, clause)
             if mended is not None:
                 yield Suggestion("except", clause, mended)
 
 
-def _widened(explanation: Explanation, clause: Expression) -> Explanation | None:
+def widened(explanation: Explanation, clause: Expression) -> Explanation | None:
+    """The explanation, or the clause; None where that nests too deep."""
     strong = explanation.strong
     return _of(explanation, {"strong": clause if strong is None else union(strong, clause)})
 
 
-def _narrowed(explanation: Explanation, clause: Expression) -> Explanation | None:
+def narrowed(explanation: Explanation, clause: Expression) -> Explanation | None:
     """The feature is silent there, so no level may speak."""
     levels = {name: level for name, _, level in explanation.levels}
     return _of(explanation, {name: _less(level, clause) for name, level in levels.items()})
