@@ -14,7 +14,7 @@ from dsl.records import Thresholds
 from probes.edits import Column, Edit, Replacement, columns_of, edited, original
 from probes.spelling import in_case_of, respelt, words_of
 from probes.trial import Reading
-from probes.verify import agrees, candidate, disagrees, false_negatives, false_positives, margin
+from probes.verify import agrees, candidate, disagreements, disagrees, false_negatives, false_positives, margin
 
 THRESHOLDS = Thresholds(high=1.0, silent=0.1, maximum=10.0)
 
@@ -94,6 +94,22 @@ def test_agreement_and_disagreement_exclude_each_other(cells: list[tuple[float, 
         assert not (kinds and agrees(read, THRESHOLDS, position))
         for kind in kinds:
             assert 0 <= margin(read.activations.tolist(), THRESHOLDS, position, kind) <= 1
+
+
+CELLS = st.tuples(st.sampled_from([0, 0.05, 0.5, 5]), st.sampled_from([0, 0.3, 1]))
+
+
+@given(st.lists(st.lists(CELLS, max_size=8), min_size=1, max_size=5))
+def test_many_texts_at_once_are_judged_as_one_at_a_time(texts: list[list[tuple[float, float]]]) -> None:
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    activations, predicted = (np.zeros((len(texts), int(lengths.max(initial=0))), dtype=np.float32) for _ in range(2))
+    for row, text in enumerate(texts):
+        activations[row, : len(text)] = [activation for activation, _ in text]
+        predicted[row, : len(text)] = [prediction for _, prediction in text]
+    together = disagreements(activations, predicted, lengths, THRESHOLDS)
+    for row, text in enumerate(texts):
+        alone = wrong([activation for activation, _ in text], [prediction for _, prediction in text])
+        assert tuple(np.flatnonzero(kind[row]).tolist() for kind in together) == alone
 
 
 @st.composite
