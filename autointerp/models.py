@@ -20,13 +20,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from autointerp.activation_cache import ActivationCache, key_of
+from autointerp.bulk import Bulk
 from autointerp.dictionaries import Dictionary, load
 from autointerp.forward import TOKENS_PER_BATCH, TOLERANCE, TREE_TOKENS, Forward, Work
 from autointerp.gradients import Gradients
+from autointerp.hookpoints import check_hookpoint, prefix_of, where_to_stop
 from autointerp.loading import context_size, folder_of, load_bridge, read_config
 from autointerp.tokens import TextTokenizer
 from dsl.batch import Vocabulary
-from dsl.errors import InputError, SubjectError
+from dsl.errors import InputError
 from dsl.records import Feature
 from probes.subject import Swap, TokenIds
 
@@ -62,14 +64,15 @@ class TransformerSubject:
         self.model_name, self.dictionary_name = model_name, dictionary.name
         self.hookpoint, self.d_sae = dictionary.hookpoint, dictionary.d_sae
         self.vocabulary = Vocabulary(tokenizer.strings)
-        self.prefix = _prefix(tokenizer, dictionary)
+        self.prefix = prefix_of(tokenizer, dictionary)
         self.max_tokens = window - len(self.prefix)
-        self._hook, self._stop = _where_to_stop(dictionary.hookpoint)
+        self._hook, self._stop = where_to_stop(dictionary.hookpoint)
         self.cache: ActivationCache | None = None
         self.work = Work()
         self._window, self._half = window, half
         self._exact = Forward(bridge, self._hook, self._stop, self.prefix, window)
-        self._check_hookpoint()
+        self._bulk = Bulk(self._exact, half)
+        check_hookpoint(self._exact, dictionary, self.model_name)
 
     @classmethod
     def load(
@@ -156,7 +159,7 @@ class TransformerSubject:
             self.work.cached += asked
             ends = np.cumsum([len(context) for context in distinct])[:-1]
             return _in_order(contexts, dict(zip(distinct, np.split(kept, ends), strict=True)), len(features))
-        found = self._probed(distinct, answer)
+        found = self._bulk.answers(distinct, answer, self.work)
         if key is not None and self.cache is not None and distinct:
             self.cache.put(key, np.concatenate([found[context] for context in distinct]))
         return _in_order(contexts, found, len(features))
@@ -268,33 +271,6 @@ class TransformerSubject:
             found.update(zip(batch, np.split(answer(inputs).cpu().numpy(), ends), strict=True))
         return _in_order(contexts, found, width)
 
-    def _probed(self, distinct: Sequence[TokenIds], answer: Callable[[Tensor], Tensor]) -> dict[TokenIds, np.ndarray]:
-        """The answers for many probes at once: shared beginnings run once, in the precision of probes."""
-        found: dict[TokenIds, np.ndarray] = {}
-        trees = self._exact.trees(distinct, self.work)
-        if trees is None:
-            for batch, inputs in self._bulk.one_by_one(distinct):
-                self.work.run += sum(len(context) + len(self.prefix) for context in batch)
-                ends = np.cumsum([len(context) for context in batch])[:-1]
-                found.update(zip(batch, np.split(answer(inputs).cpu().numpy(), ends), strict=True))
-            return found
-        for some, inputs in self._bulk.together(trees):
-            rows, first = answer(inputs).cpu().numpy(), 0
-            for tree in some:
-                self.work.run += len(tree)
-                paths = tree.paths[:, len(self.prefix) :] + first
-                for number, path, length in zip(tree.texts, paths, tree.lengths - len(self.prefix), strict=True):
-                    found[distinct[number]] = rows[path[:length]]
-                first += len(tree)
-        return found
-
-    @cached_property
-    def _bulk(self) -> Forward:
-        """What probes run through; what only they use is loaded when the first of them comes."""
-        if self._half is None:
-            return self._exact
-        return Forward(self._half(), self._hook, self._stop, self.prefix, self._window)
-
     @cached_property
     def _numerics(self) -> dict[str, object]:
         """All that determines the last bit of a batch's numbers, beside the batch."""
@@ -326,22 +302,6 @@ class TransformerSubject:
             if min(context) < 0 or max(context) >= len(self.vocabulary):
                 raise InputError(f"token ids of {self.model_name} run from 0 to {len(self.vocabulary) - 1}")
 
-    def _check_hookpoint(self) -> None:
-        """Run one token: the hookpoint is there and as wide as the dictionary."""
-        try:
-            with torch.inference_mode():
-                width = self._exact.read(torch.zeros((1, 1), dtype=torch.long, device=self._device)).shape[-1]
-        except (KeyError, ValueError, IndexError) as error:
-            raise SubjectError(
-                f"{self.model_name} has no hookpoint {self.hookpoint}, which {self.dictionary_name} reads; "
-                f"it has {self._bridge.cfg.n_layers} layers: use the model that the dictionary was trained on"
-            ) from error
-        if width != self._dictionary.d_in:
-            raise SubjectError(
-                f"{self.dictionary_name} reads {self._dictionary.d_in} numbers a token, but {self.hookpoint} of "
-                f"{self.model_name} holds {width}; use the model that the dictionary was trained on"
-            )
-
 
 def _in_order(
     contexts: Sequence[TokenIds], found: dict[TokenIds, np.ndarray], width: int
@@ -349,26 +309,3 @@ def _in_order(
     """The answers in the order asked; equal contexts get arrays of their own, since a caller may write into one."""
     nothing = np.zeros((0, width), dtype=np.float32)
     return [found.get(tuple(context), nothing).copy() for context in contexts]
-
-
-def _prefix(tokenizer: TextTokenizer, dictionary: Dictionary) -> TokenIds:
-    """The beginning-of-text token, unless the dictionary says that it was trained without."""
-    if dictionary.prepend_bos is False:
-        return ()
-    if tokenizer.beginning is None and dictionary.prepend_bos:
-        raise SubjectError(
-            f"{dictionary.name} was trained after a beginning-of-text token, but the model's tokeniser names none; "
-            "set bos_token in tokenizer_config.json"
-        )
-    return () if tokenizer.beginning is None else (tokenizer.beginning,)
-
-
-def _where_to_stop(hookpoint: str) -> tuple[str, int | None]:
-    """The hook to read and the first layer that need not run (None where the hook is outside the layers)."""
-    parts = hookpoint.split(".")
-    if parts[0] != "blocks" or len(parts) < 3 or not parts[1].isdecimal():
-        return hookpoint, None
-    layer = int(parts[1])
-    if parts[2:] == ["hook_resid_pre"] and layer > 0:
-        return f"blocks.{layer - 1}.hook_resid_post", layer  # the same numbers, one layer less to run
-    return hookpoint, layer + 1

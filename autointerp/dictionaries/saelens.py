@@ -177,6 +177,7 @@ class SaeLens:
 
     def _some_of_top(self, inputs: Float[Tensor, "n d_in"], features: Int[Tensor, " k"]) -> Float[Tensor, "n k"]:
         """The whole encoder runs only for rows where one of the features could pass: the others are zero anyway."""
+        assert self.k is not None
         found = torch.zeros(len(inputs), len(features), device=inputs.device)
         rows = (self._pre(inputs, features) > 0).any(dim=1).nonzero()[:, 0]
         if len(rows):
