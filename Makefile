@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SAELENS := .venv-saelens
+TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 
 # Test processes run side by side: one thread each, or they wait for each other.
 test test-slow: export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint test-slow test-gpu clean
+.PHONY: demo test lint test-slow test-gpu test-saelens clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## explain ten features of the embedded model and write out/demo/index.html
@@ -30,6 +32,17 @@ test-slow: $(READY)  ## the laws at full size, and whole runs on other models
 test-gpu: $(READY)  ## what needs a CUDA device
 	$(BIN)/python -m pytest -m gpu
 
+test-saelens: $(READY) $(SAELENS)/.ready  ## our activations against SAELens's own, from an environment of its own
+	$(BIN)/python benchmarks/saelens_agreement.py write $(SAELENS)/activations.npz
+	$(SAELENS)/bin/python benchmarks/saelens_agreement.py compare $(SAELENS)/activations.npz
+
+# sae-lens needs an older TransformerLens than ours; left to itself pip may pair it with one that it cannot import.
+$(SAELENS)/.ready:
+	$(PYTHON) -m venv $(SAELENS)
+	$(SAELENS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		"sae-lens>=6.44,<7" "transformer-lens>=3,<4" "torch==$(TORCH)"
+	touch $@
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit("autointerp needs Python 3.11, 3.12 or 3.13, and %s is %d.%d: run make PYTHON=/path/to/python3.12" % (sys.executable, *v))'
 	$(PYTHON) -m venv $(VENV)
@@ -37,4 +50,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) $(SAELENS) out
