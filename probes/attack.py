@@ -216,6 +216,8 @@ def _shrunk(
             done.append(Shrunk(steps, shrinking.minimal and verdict == "confirmed"))
     kept = [found for mates in chosen for found in mates[SHRUNK_PER_CLUSTER:]]
     rest = [counterexample_of((found.candidate,), found, trial, tagged=False) for found in kept]
+    if shares is not None:
+        rest = [replace(one, prevalence=shares.get(found.cluster, 0.0)) for one, found in zip(rest, kept, strict=True)]
     others = [*probing.question.parents, *trial.read([found.edit.token_ids for found in probing.found])]
     small = explain(causes, others, samples, trial, random.Random(probing.rng.getrandbits(64)))
     best = diverse(ranked(small, trial.thresholds), trial.explanation, trial.subject.vocabulary)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dsl.records import Counterexample, Dev, Evidence
+from probes.bench import Bench
 from probes.slots import Slot, vary, vary_cost
-from probes.suggest import Bench, suggest
+from probes.suggest import suggest
 from probes.trial import Reading, Trial
 from probes.verify import Candidate
 
