@@ -47,8 +47,9 @@ TAUGHT = Prices(per_bit=0.03, error=0.25, least_gain=0.2, longest_list=24)
 TAUGHT_RANKING = Prices(per_bit=0.02, error=0.25, least_gain=0.2, longest_list=48)
 """The same where a model's answers are covered: they hold no noise of small numbers, only detail."""
 
-MENDING = Prices(per_bit=0.05, error=0.3)
-"""For an explanation that was shown to be wrong somewhere: half a clause for a counterexample is what may pay."""
+MENDING = Prices(per_bit=0.13, error=0.3, longest_list=4)
+"""For an explanation that was shown to be wrong somewhere: a bit costs what it cost when the explanation was found, so
+that only what was shown can pay for more, and a clause names little."""
 
 MOST_PREDICTING, MOST_RANKING = 8, 4
 
