@@ -17,7 +17,10 @@ from hypothesis.extra import numpy as arrays
 
 from autointerp.activation_cache import ActivationCache, key_of
 from autointerp.models import TransformerSubject
+from dsl.parse import parse
+from dsl.records import Thresholds
 from probes.subject import TokenIds
+from probes.trial import Budget, Trial
 
 contexts = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4).map(tuple), max_size=5)
 ANSWER = np.array([[0.0, 1.5], [0.25, 0.0]], dtype=np.float32)
@@ -60,6 +63,20 @@ def test_results_are_the_same_bytes_cold_warm_and_without(tmp_path: Path) -> Non
     with sqlite3.connect(tmp_path / "cache.sqlite3") as connection:
         assert connection.execute("SELECT count(*) FROM answers").fetchone() == (1,), "verdicts are never kept"
     connection.close()
+
+
+def test_a_trial_spends_the_same_whether_it_was_answered_from_the_cache_or_not(tmp_path: Path) -> None:
+    spent = []
+    for _ in range(2):
+        subject = TransformerSubject.load(*demo_folders())
+        subject.cache = ActivationCache(tmp_path / "cache.sqlite3")
+        trial = Trial(parse("activates on any token"), 17, subject, Thresholds(1.0, 0.0, 2.0), Budget(1000))
+        trial.read([(5, 6, 7), (5, 6, 8)])
+        trial.read_alone([(5, 6, 7)])
+        spent.append(trial.spent)
+        subject.cache.close()
+    assert spent == [12, 12]
+    assert subject.work.cached == 8
 
 
 def test_damaged_answers_are_asked_again(tmp_path: Path) -> None:
