@@ -144,7 +144,8 @@ def _print(rows: Sequence[Row], rng: np.random.Generator) -> None:
 
 def _measures(responses: Sequence[Response]) -> list[float]:
     """Of one feature: four verdicts, then texts, firing, predicted, both."""
-    effects = [one.effect or 0.0 for one in responses]
+    # Where nothing varies either nothing fired, or all texts fired alike.
+    effects = [(np.inf if one.fired else 0.0) if one.effect is None else one.effect for one in responses]
     texts, fired, predicted, both = (
         sum(getattr(one, name) for one in responses) for name in ("texts", "fired", "predicted", "both")
     )
