@@ -127,12 +127,17 @@ def search(
     def f1(explanation: Explanation) -> float:
         return table.f1(table.take(evaluator.evaluate(explanation)) >= PREDICTED)
 
+    def unmended(explanation: Explanation) -> int:
+        predicted = table.take(evaluator.evaluate(explanation)) >= PREDICTED
+        return int((predicted != table.fires)[table.must].sum())
+
     consider(_plainest(table))
     answer: Explanation | None = None
     if start is not None:
         path = polisher.polish(start, Stakes(table, _aim(f1(start))), MENDING, mending=True)
         consider(*path)
-        answer = simplify(path[-1])
+        # The first step that mends as much as any: what comes after it only fits the examples better.
+        answer = simplify(min(path, key=unmended))
     elif strategy == "additive":
         lesson = distil(table, pool, np.random.default_rng(rng.getrandbits(32)))
         cover = Cover(lesson.table, lesson.pool, left)
