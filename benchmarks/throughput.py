@@ -53,7 +53,12 @@ from probes.verify import false_negatives, false_positives
 PARENT_TOKENS, AFTER = 64, 8
 BATCHES = (32, 128, 512, 1024, 2048, 4096)
 STEPS = {
-    "generators": ("probing.py", "_admitted|in_turn|islice"),
+    "probing": ("probing.py", "run"),
+    "confirm": ("confirm.py", "confirm|counterexample_of"),
+    "shrink": ("shrink.py", "shrink_all"),
+    "explain": ("explain.py", "explain"),
+    "infill": ("infill.py", "infill"),
+    "embed": ("word_vectors.py", "embed"),
     "evaluate": ("evaluate.py", "evaluate"),
     "trees": ("prefixes.py", "packed|sees"),
     "forward": ("forward.py", "read"),
