@@ -83,6 +83,7 @@ def main() -> None:
     with _dictionary(options) as sae:
         named = CorpusOptions(model=options.model, sae=sae, corpus=options.corpus, device="cpu")
         workspace = open_workspace(named)
+        workspace.subject.cache = None  # what is measured is run
         courts = _courts(workspace, options.features, options.seed)
         edits = _edits(workspace, courts, options.texts, options.edits, options.seed)
         paths = complete(named)
