@@ -49,7 +49,7 @@ class Attack:
     `counterexamples` are confirmed, shrunk, distinct and ranked; `mates` are confirmed ones of the same causes in full
     length, for repair to be tested on. `boundary` counts disagreements given up because a top-k dictionary's cut was
     too near, `overturned` those that a text alone in full precision did not show again, of `confirming` that were
-    asked. `first` is the number of probes run when the first was found, None where none was.
+    asked. `first` is the number of probes run when the first that was confirmed was found, None where none was.
     `shrinkings` are how the confirmed ones were shrunk, both sides of a pair column by column.
     """
 
@@ -111,7 +111,7 @@ def attack(
         probes=probing.probes,
         disagreeing=sum(count.disagreeing for count in probing.counts.values()),
         boundary=verdicts["boundary"],
-        first=probing.first if smallest or mates else None,
+        first=min((count.first for count in probing.counts.values() if count.first is not None), default=None),
         tokens=trial.spent,
         shrinkings=shrinkings,
         confirming=verdicts.total(),
@@ -171,19 +171,21 @@ def _confirmed(probing: Probing) -> tuple[list[list[Found]], Counter[Confirmatio
     for found in _by_turns(sorted(distinct.values(), key=_plainest_first)):
         grouped.setdefault(found.cluster, []).append(found)
     largest = sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))[:CLUSTERS]
-    asked: list[Found] = []
-    cost = 0
-    for place in range(KEPT_PER_CLUSTER):
-        for _, mates in largest:
-            if place < len(mates):
-                cost += 2 * sum(len(text) + len(trial.subject.prefix) for text in mates[place].candidate.texts)
-                if cost <= CONFIRMING * trial.left:
-                    asked.append(mates[place])
+    turns = [mates[place] for place in range(KEPT_PER_CLUSTER) for _, mates in largest if place < len(mates)]
+    # The earliest in any case, though last: how soon an explanation fell is reported.
+    turns = [*(found for found in turns if found is not probing.found[0]), *probing.found[:1]]
+    cost, asked = 0, list[Found]()
+    for found in turns:
+        cost += 2 * sum(len(text) + len(trial.subject.prefix) for text in found.candidate.texts)
+        if cost <= CONFIRMING * trial.left:
+            asked.append(found)
     verdicts = confirm([found.candidate for found in asked], trial)
     chosen: dict[Cluster, list[Found]] = {}
     for found, verdict in zip(asked, verdicts, strict=True):
         if verdict == "confirmed":
-            probing.counts[found.edit.generator].confirmed += 1
+            count = probing.counts[found.edit.generator]
+            count.confirmed += 1
+            count.first = found.probe if count.first is None else min(count.first, found.probe)
             chosen.setdefault(found.cluster, []).append(found)
     return list(chosen.values()), Counter(verdicts)
 

@@ -29,7 +29,8 @@ class Funnel:
     """What became of one generator's edits. `valid`: not empty, not too long; `run`: distinct and within the budget.
 
     `disagreeing` texts show something that their parent does not; `shrunk` ones are 1-minimal. Of those that disagree
-    in one way only the plainest few are confirmed and shrunk. `skipped` says why a generator could not run at all.
+    in one way only the plainest few are confirmed and shrunk; `first` is how many probes had been run, by all, when the
+    first of this one's that was confirmed later was found. `skipped` says why a generator could not run at all.
     `naturalness` is the mean over the first few edits of its first turn, None where none was measured.
     """
 
@@ -40,6 +41,7 @@ class Funnel:
     confirmed: int = 0
     shrunk: int = 0
     unique: int = 0
+    first: int | None = None
     skipped: str | None = None
     naturalness: Naturalness | None = None
 
@@ -59,6 +61,7 @@ class Count:
     confirmed: int = 0
     shrunk: int = 0
     unique: int = 0
+    first: int | None = None
     skipped: str | None = None
     naturalness: Naturalness | None = None
 
@@ -68,13 +71,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A disagreement, who wrote the text, and the parent as it stood before."""
+    """A disagreement, who wrote the text, the parent as it stood before, and when it was found."""
 
     candidate: Candidate
     edit: Edit
     parent: TokenIds | None
     margin: float
     cluster: Cluster
+    probe: int
+    """How many probes had been run, this one counted."""
 
 
 @dataclass(eq=False)
@@ -92,7 +97,6 @@ class Probing:
     found: list[Found] = field(default_factory=list)
     seen: set[TokenIds] = field(default_factory=set)
     probes: int = 0
-    first: int | None = None
 
     def run(self) -> None:
         writing: dict[str, Iterator[Edit]] = {}
@@ -182,7 +186,6 @@ class Probing:
             if found is not None:
                 self.counts[edit.generator].disagreeing += 1
                 self.found.append(found)
-                self.first = self.probes if self.first is None else self.first
         return len(affordable) == len(edits)
 
     def _judged(self, edit: Edit, reading: Reading) -> Found | None:
@@ -211,7 +214,7 @@ class Probing:
         (_, _, _, plain, _), one = best
         cluster = cluster_of(one.token_ids, one.position, one.kind, trial.explanation, trial.subject.vocabulary)
         original = None if parent is None else parent.token_ids
-        return Found(one.without_what_follows(), edit, original, plain, cluster)
+        return Found(one.without_what_follows(), edit, original, plain, cluster, self.probes)
 
 
 def _columns(edit: Edit, parent: Reading | None) -> tuple[Column, ...]:
