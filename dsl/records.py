@@ -246,13 +246,6 @@ class Counterexample:
     naturalness: Naturalness | None = None
 
     @property
-    def tags(self) -> tuple[str, ...]:
-        """What was noticed, in words: "absorbed:17", "naturalness:-0.42"."""
-        absorbed = tuple(f"absorbed:{neighbour}" for neighbour in self.absorbed_by)
-        change = None if self.naturalness is None else self.naturalness.log_likelihood_change
-        return absorbed if change is None else (f"naturalness:{change:.3f}", *absorbed)
-
-    @property
     def activation(self) -> float:
         return self.example.activations[self.position]
 

@@ -98,7 +98,7 @@ def test_counterexamples_and_funnels_carry_it_within_the_budget() -> None:
     for one in found.counterexamples:
         assert one.naturalness is not None
         assert one.naturalness.edit_rate is not None
-        assert any(tag.startswith("naturalness:") for tag in one.tags)
+        assert one.naturalness.log_likelihood_change is not None
     sampled = found.funnel["synonyms"].naturalness
     assert sampled is not None
     assert sampled.edit_rate is not None

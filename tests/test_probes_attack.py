@@ -265,7 +265,7 @@ def test_a_false_positive_on_which_a_neighbour_fires_is_tagged_absorbed() -> Non
         [synonyms(SmallLexicon()), MaskedEdits(WordInfiller(subject)), Mutants()], Budget(40_000), random.Random(0),
     )  # fmt: skip
     assert found.counterexamples
-    assert all("absorbed:1" in one.tags for one in found.counterexamples)
+    assert all(one.absorbed_by == (1,) for one in found.counterexamples)
 
 
 def test_nothing_is_concluded_where_a_dictionary_gate_is_near() -> None:
