@@ -1,4 +1,4 @@
-"""A repairer that needs no debater: the clauses that the counterexamples themselves suggest, one by one and together."""
+"""A repairer that needs no debater: the clauses that counterexamples themselves suggest, one by one and together."""
 
 from __future__ import annotations
 
