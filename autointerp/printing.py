@@ -180,6 +180,8 @@ def _counterexample(one: Counterexample, thresholds: Thresholds) -> Text:
     text.append(f"  {one.generator}{''.join(f', {note}' for note in notes(one))}\n", style="dim not bold")
     if one.original is not None and one.original_position is not None:
         text.append_text(_example("was", one.original, one.original_position))
+    elif one.contrast is not None:
+        text.append_text(_example("but", one.contrast, one.position))
     text.append_text(_example("now", one.example, one.position))
     return text
 

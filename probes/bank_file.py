@@ -187,6 +187,7 @@ class _Row(_Model):
     cut: _Cut | None
     prevalence: float | None
     naturalness: _Naturalness | None
+    contrast: _Side | None = None
 
     @model_validator(mode="after")
     def _inside(self) -> _Row:
@@ -195,6 +196,7 @@ class _Row(_Model):
         for side, positions in (
             (self.example, (self.position, *self.wildcards)),
             (self.original, () if self.original_position is None else (self.original_position,)),
+            (self.contrast, (self.position,)),
         ):
             if side is not None and any(position >= len(side.token_ids) for position in positions):
                 raise ValueError("a position lies outside its text")
@@ -219,6 +221,7 @@ class _Row(_Model):
             cut=None if one.cut is None else _Cut(preactivation=one.cut.preactivation, rank=one.cut.rank),
             prevalence=one.prevalence,
             naturalness=None if one.naturalness is None else _Naturalness(**asdict(one.naturalness)),
+            contrast=None if one.contrast is None else _Side.of(one.contrast),
         )
 
     def counterexample(self, vocabulary: Vocabulary) -> Counterexample:
@@ -238,6 +241,7 @@ class _Row(_Model):
             cut=None if self.cut is None else Cut(self.cut.preactivation, self.cut.rank),
             prevalence=self.prevalence,
             naturalness=None if self.naturalness is None else Naturalness(**self.naturalness.model_dump()),
+            contrast=None if self.contrast is None else self.contrast.example(vocabulary),
         )
 
 

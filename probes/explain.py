@@ -6,16 +6,19 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dsl.records import Counterexample, Dev, Evidence
+from dsl.records import Counterexample, Dev, Evidence, Example
 from probes.bench import Bench
-from probes.slots import Slot, vary, vary_cost
+from probes.slots import Slot, filled, vary, vary_cost
 from probes.suggest import suggest
 from probes.trial import Reading, Trial
-from probes.verify import Candidate
+from probes.verify import Candidate, agrees
 
 EXPLAINED, LONGEST = 8, 24
 """Counterexamples of one attack that are explained, as far as the budget goes, and their greatest length in tokens:
 in a longer one the feature hangs on too much for one clause."""
+
+CONTRASTS = 2
+"""Texts one token away that are run alone, at most, to find one about which the explanation is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ def explain(
     asked: list[Cause] = []
     cost = 0
     for cause in [cause for cause in causes if len(cause.candidate.token_ids) <= LONGEST][:EXPLAINED]:
-        cost += vary_cost(cause.candidate, trial)
+        alone = len(cause.candidate.token_ids) + len(trial.subject.prefix)
+        cost += vary_cost(cause.candidate, trial) + CONTRASTS * alone
         if cost <= trial.left:
             asked.append(cause)
     varied = dict(zip(map(id, asked), vary([cause.candidate for cause in asked], trial, pool, rng), strict=True))
@@ -55,8 +59,32 @@ def explain(
             found.append(cause.record)
             continue
         suggestion = suggest(cause.candidate, slots, cause.mates, others, benches, trial)
-        found.append(replace(cause.record, wildcards=_wildcards(cause.candidate, slots), suggestion=suggestion))
+        found.append(
+            replace(
+                cause.record,
+                wildcards=_wildcards(cause.candidate, slots),
+                suggestion=suggestion,
+                contrast=None if cause.candidate.paired else _contrast(cause.candidate, slots, trial),
+            )
+        )
     return found
+
+
+def _contrast(one: Candidate, slots: Sequence[Slot], trial: Trial) -> Example | None:
+    """The text with one token changed, so that the explanation is right: what comes before changed rather than the
+    token in question, and nearer to it rather than further.
+
+    It was read in a batch; only one that holds alone too, in the first few tried, is taken.
+    """
+    order = sorted(slots, key=lambda slot: (slot.column == one.column, abs(slot.column - one.column)))
+    texts = [filled(one, slot.column, slot.side, token).token_ids for slot in order for token in slot.lost]
+    right = [
+        reading.token_ids for reading in trial.read(texts) if agrees(reading, trial.thresholds, one.position)
+    ]  # fmt: skip
+    for reading in trial.read_alone(right[:CONTRASTS]):
+        if agrees(reading, trial.thresholds, one.position):
+            return reading.example(trial.subject.vocabulary)
+    return None
 
 
 def _wildcards(one: Candidate, slots: Sequence[Slot]) -> tuple[int, ...]:

@@ -30,6 +30,8 @@ def reason(one: Counterexample, thresholds: Thresholds) -> str:
             (False, False): f"the feature fires at {here}, and is not predicted",
         }[positive, fired]
         said = f"{_change(one.original.context.tokens, one.example.context.tokens)} {did}"
+    if one.contrast is not None:
+        said += f"; {_change(one.example.context.tokens, one.contrast.context.tokens)} the explanation is right"
     if one.suggestion is not None:
         said += f"; suggested: {one.suggestion.how} {render_expression(one.suggestion.clause)}"
     return said

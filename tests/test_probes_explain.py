@@ -19,7 +19,9 @@ from dsl.render import render, render_expression
 from dsl.subsumption import equivalent
 from probes.attack import Attack, attack
 from probes.bank import ids_of, replay
+from probes.generators import Examples
 from probes.planted import PlantedSubject
+from probes.reason import reason
 from probes.subject import TokenIds
 from probes.trial import Budget
 
@@ -136,3 +138,25 @@ def test_a_record_says_whether_its_text_reads_back() -> None:
     for one in attacked(subject, 'activates on the token " bank"').counterexamples:
         typed = subject.tokenize("".join(one.example.context.tokens))
         assert one.retokenises == (typed == ids_of(one.example))
+
+
+def test_what_came_from_no_original_is_set_beside_a_text_one_token_away_that_is_right() -> None:
+    subject = planted('activates on the token " bank" in the context of the word "river"')
+    explanation = parse('activates on the token " shop"')
+    found = attack(
+        explanation, 0, subject, [evidence(subject), dev(subject)], subject.thresholds,
+        [Examples()], Budget(40_000), random.Random(0),
+    )  # fmt: skip
+    texts = {one.example.context.text: one.contrast and one.contrast.context.text for one in found.counterexamples}
+    assert set(texts) == {" shop the", " river bank the"}
+    assert str(texts[" river bank the"]).endswith(" bank the")  # the context is changed rather than the token
+    for one in found.counterexamples:
+        assert one.contrast is not None
+        ours, theirs = one.example.context.token_ids, one.contrast.context.token_ids
+        assert ours is not None
+        assert theirs is not None
+        assert sum(a != b for a, b in zip(ours, theirs, strict=True)) == 1
+        assert one.contrast.activations == tuple(
+            subject.activations([theirs], [0], batch_size=1)[0][:, 0].tolist()
+        )  # fmt: skip
+        assert "the explanation is right" in reason(one, subject.thresholds)

@@ -33,13 +33,13 @@ class DrawnSide:
 
 @dataclass(frozen=True, slots=True)
 class DrawnCounterexample:
-    """The text and the one it came from, each with the activation and the prediction at its position in words."""
+    """The text and the one beside it (its original, or its contrast), each with activation and prediction in words."""
 
     view: CounterexampleView
     text: MarkedText
     reading: str
-    original: MarkedText | None
-    original_reading: str
+    beside: MarkedText | None
+    beside_label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +114,19 @@ def _quoted_in(view: FeatureView, example: int) -> list[range]:
 
 
 def _counterexample(view: FeatureView, one: CounterexampleView) -> DrawnCounterexample:
-    original = None
-    original_reading = ""
-    if one.original is not None:
-        original = marked(one.original, view.high, view.maximum, position=one.original_position)
-        if one.original_position is not None:
-            original_reading = _reading(one.original, one.original_position)
+    beside, label = None, ""
+    if one.original is not None and one.original_position is not None:
+        beside = marked(one.original, view.high, view.maximum, position=one.original_position)
+        label = f"Original: {_reading(one.original, one.original_position)}"
+    elif one.contrast is not None:
+        beside = marked(one.contrast, view.high, view.maximum, position=one.position)
+        label = f"One token away: {_reading(one.contrast, one.position)}"
     return DrawnCounterexample(
         view=one,
         text=marked(one.example, view.high, view.maximum, position=one.position),
         reading=_reading(one.example, one.position),
-        original=original,
-        original_reading=original_reading,
+        beside=beside,
+        beside_label=label,
     )
 
 

@@ -169,6 +169,7 @@ def _counterexample(one: Counterexample, explanation: Explanation, thresholds: T
         position=one.position,
         original=None if one.original is None else _example(one.original, explanation),
         original_position=one.original_position,
+        contrast=None if one.contrast is None else _example(one.contrast, explanation),
         trail=tuple(step.context.tokens for step in one.shrink_trail),
         reason=reason(one, thresholds),
         notes=tuple(notes(one)),

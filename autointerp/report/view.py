@@ -66,7 +66,8 @@ class VoteView:
 class CounterexampleView:
     """A text on which the model itself disagrees with the explanation at `position`, beside the text it came from.
 
-    `trail` holds the texts between the generator's and this one, as tokens, first to last.
+    Where it came from none, `contrast` is the text with another token in one place, about which the explanation is
+    right. `trail` holds the texts between the generator's and this one, as tokens, first to last.
     """
 
     kind: Literal["false_positive", "false_negative"]
@@ -79,6 +80,7 @@ class CounterexampleView:
     reason: str = ""
     """Why it is one, in a line."""
     notes: tuple[str, ...] = ()
+    contrast: ExampleView | None = None
 
 
 STAGES = ("generated", "valid", "run", "disagreeing", "confirmed", "shrunk", "unique")
