@@ -35,7 +35,7 @@ READING, PROBING = 0.15, 0.65
 CONFIRMING = 0.3
 """Share of what then is left that confirming may take, the check of a dictionary's gate counted in."""
 
-EXPLAINING = 0.2
+EXPLAINING = 0.3
 """Share of what is left after confirming that is kept for the explain phase."""
 
 SHRUNK_PER_CLUSTER, KEPT_PER_CLUSTER, CLUSTERS = 2, 8, 8

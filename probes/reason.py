@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dsl.records import Counterexample, Thresholds
 from dsl.render import render_expression
 
+LONGEST = 6
+"""Tokens of a change that a line has room for."""
+
 
 def reason(one: Counterexample, thresholds: Thresholds) -> str:
     r"""What was changed, what the feature did and what was predicted, and the clause that a repair needs.
@@ -51,13 +54,14 @@ def notes(one: Counterexample) -> list[str]:
 
 
 def shown(tokens: Sequence[str]) -> str:
-    """Tokens as text between quotation marks, on one line; bytes that are no character as U+FFFD.
+    """Tokens as text between quotation marks, on one line, the last of many; bytes that are no character as U+FFFD.
 
     >>> shown((" two", "\\n"))
     '" two↵"'
     """
-    text = "".join(tokens).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return f'"{text.replace(chr(10), "↵")}"'
+    dots = "…" if len(tokens) > LONGEST else ""
+    text = "".join(tokens[-LONGEST:]).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return f'"{dots}{text.replace(chr(10), "↵")}"'
 
 
 def _change(was: Sequence[str], now: Sequence[str]) -> str:
@@ -67,6 +71,8 @@ def _change(was: Sequence[str], now: Sequence[str]) -> str:
     room = shorter - head
     tail = next((place for place in range(room) if was[-1 - place] != now[-1 - place]), room)
     gone, put = was[head : len(was) - tail], now[head : len(now) - tail]
+    if gone and put and "".join(gone) == "".join(put):
+        return f"with {shown(put[:1])}{''.join(f' and {shown((token,))}' for token in put[1:])} for {shown(gone)}"
     if gone and put:
         return f"with {shown(put)} for {shown(gone)}"
     return f"with {shown(put)} put in" if put else f"without {shown(gone)}"
