@@ -223,11 +223,11 @@ class Counterexample:
     `original` is the text that it was edited from, where there is one and the explanation was right about it at
     `original_position` (a minimal pair). `shrink_trail` holds the texts between what the generator wrote and this one,
     first to last. `absorbed_by` are the decoder neighbours that fire in its place where the feature is silent.
-    `contrast` stands in for an original where there is none: the same text with another token in one place, about which
-    the explanation is right at `position`. `wildcards` are positions of `example` where, alone and together, whatever token was tried left the disagreement
-    standing. `retokenises` says whether both texts read back as these token ids, None where nobody looked. `cut` is
-    None where the subject does not say; `prevalence` is the share of corpus positions that are wrong in the same way,
-    None where no corpus is at hand.
+    `contrast` stands in for an original where there is none: the same text with another token in one place, about
+    which the explanation is right at `position`. `wildcards` are positions of `example` where, alone and together,
+    whatever token was tried left the disagreement standing. `retokenises` says whether both texts read back as these
+    token ids, None where nobody looked. `cut` is None where the subject does not say; `prevalence` is the share of
+    corpus positions that are wrong in the same way, None where no corpus is at hand.
     """
 
     example: Example
