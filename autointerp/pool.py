@@ -1,18 +1,27 @@
-"""Features as the unit of work, over processes: results in the order asked for, the same for any number of workers."""
+"""Features as the unit of work, over processes: results in the order asked for, the same for any number of workers.
+
+A process may have several features at hand at once (`abreast`): while one waits for a language model, another computes.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from threadpoolctl import threadpool_limits
 
 from autointerp import terminal
+from autointerp.floor import floor
+from autointerp.remote import GoneError, Remote, Served
 from autointerp.report.view import FeatureView
 from dsl.errors import AutointerpError
 
@@ -57,26 +66,20 @@ class Work(Protocol[T_contra]):
         ...
 
 
-def work_through(work: Work[T], items: Sequence[T], workers: int | None) -> Iterator[Outcome]:
-    """Do the work on every item, in as many processes as asked for (None: one a core, at most one an item)."""
+def work_through(work: Work[T], items: Sequence[T], workers: int | None, *, abreast: int = 1) -> Iterator[Outcome]:
+    """Do the work on every item, in as many processes as asked for (None: one a core, at most one an item).
+
+    Each process has up to `abreast` items at hand; one of them computes at a time. RuntimeError where a process is
+    killed, as by a machine that runs out of memory.
+    """
     count = min(workers or available_cores(), len(items))
     if count <= 1:
-        job = _Job(work)
-        for item in terminal.counted("features", items):
-            yield job(item)
+        with threadpool_limits(1), _here(work, abreast) as jobs:
+            yield from _through(jobs, items)
         return
-    with (
-        terminal.progress("features") as advance,
-        ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _open, (work,)) as pool,
-    ):
-        advance(0, len(items))
-        try:
-            for number, outcome in enumerate(pool.map(_do, items), start=1):
-                advance(number, len(items))
-                yield outcome
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with ExitStack() as stack:
+        started = [stack.enter_context(_process(work)) for _ in range(count)]
+        yield from _through([job.wait() for job in started] * abreast, items)
 
 
 def end(outcomes: Sequence[Outcome]) -> None:
@@ -93,32 +96,121 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Job(Generic[T]):
+Job = Callable[[T], Outcome]
+
+
+def _through(jobs: Sequence[Job[T]], items: Sequence[T]) -> Iterator[Outcome]:
+    """Every item by whichever job is free, with a progress bar of those finished; outcomes in the items' order."""
+    with terminal.progress("features") as advance:
+        advance(0, len(items))
+        for number, outcome in enumerate(_outcomes(jobs, items), start=1):
+            advance(number, len(items))
+            yield outcome
+
+
+def _outcomes(jobs: Sequence[Job[T]], items: Sequence[T]) -> Iterator[Outcome]:
+    if len(jobs) == 1:  # in this thread, where ctrl-C ends it at once
+        yield from map(jobs[0], items)
+        return
+    free: SimpleQueue[Job[T]] = SimpleQueue()
+    for job in jobs:
+        free.put(job)
+
+    def do(item: T) -> Outcome:
+        job = free.get()
+        try:
+            return job(item)
+        finally:
+            free.put(job)
+
+    threads = ThreadPoolExecutor(len(jobs), "a feature")
+    try:
+        yield from threads.map(do, items)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Opened(Generic[T]):
     """Opened work; what a user can cause becomes a Failed, what only a bug can cause is raised."""
 
     def __init__(self, work: Work[T]) -> None:
         self.work, self.explain = work, work.open()
 
     def __call__(self, item: T) -> Outcome:
-        # One thread each: features are what runs in parallel, and sums in one order give the same bits.
-        with threadpool_limits(1):
-            return self._explained(item)
+        with floor():
+            try:
+                return self.explain(item)
+            except AutointerpError as error:
+                return Failed(self.work.name(item), str(error), error.exit_code)
 
-    def _explained(self, item: T) -> Outcome:
+
+@contextmanager
+def _here(work: Work[T], abreast: int) -> Iterator[list[Job[T]]]:
+    yield [_Opened(work)] * abreast
+
+
+@dataclass(frozen=True)
+class _Started(Generic[T]):
+    """A process that opens work; `wait` until it has."""
+
+    process: multiprocessing.process.BaseProcess
+    pipe: Connection
+
+    def wait(self) -> Job[T]:
         try:
-            return self.explain(item)
-        except AutointerpError as error:
-            return Failed(self.work.name(item), str(error), error.exit_code)
+            opened = self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            raise self._died from None
+        if isinstance(opened, Exception):
+            raise opened
+        remote = Remote(*opened)
+
+        def job(item: T) -> Outcome:
+            try:
+                outcome: Outcome = remote(item)
+            except GoneError:
+                self.process.join(timeout=5)
+                raise self._died from None
+            return outcome
+
+        return job
+
+    @property
+    def _died(self) -> RuntimeError:
+        return RuntimeError(
+            f"a worker process was killed (exit code {self.process.exitcode}), perhaps for want of memory: "
+            "run the same command with fewer --workers"
+        )
 
 
-_jobs: list[_Job[Any]] = []
-"""In a worker process: the one job it opened when it started."""
+@contextmanager
+def _process(work: Work[T]) -> Iterator[_Started[T]]:
+    """A process that does the work; it ends with the block, and with this process however that ends."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield _Started(process, ours)
+    finally:
+        ours.close()
+        process.terminate()
+        process.join()
 
 
-def _open(work: Work[Any]) -> None:
-    _jobs.append(_Job(work))
-
-
-def _do(item: Any) -> Outcome:
-    [job] = _jobs
-    return job(item)
+def _serve(work: Work[Any], pipe: Connection) -> None:
+    """What runs in a worker process: says where it can be called, or why the work cannot be opened."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers ctrl-C, and ends us
+    # One thread each: processes are what runs in parallel, and sums in one order give the same bits.
+    threadpool_limits(1)
+    try:
+        job = _Opened(work)
+    except AutointerpError as error:
+        pipe.send(error)
+        return
+    with Served(job) as served:
+        pipe.send(served.where)
+        with suppress(EOFError):  # which comes when the parent is done with us, or gone
+            pipe.recv()
