@@ -14,6 +14,7 @@ from agents.judge import Judge
 from agents.transcript import Argument, Side, Transcript
 from autointerp.at_hand import at_hand
 from autointerp.defence import Defence, defend
+from autointerp.measures import side_scores
 from autointerp.options import RunOptions
 from autointerp.prevalence import StorePrevalence
 from autointerp.repair import RepairOutcome, repair
@@ -147,6 +148,7 @@ def explain_feature(court: Court) -> FeatureResult:
         scores=score_explanation(explanation, samples.held_out, seed=seed),
         baselines=baselines(samples, explanation, control_defence.after, seed),
         before_repair=score_explanation(defence.before, samples.held_out, seed=seed) if defence.repaired else None,
+        sides_held_out=side_scores(transcript, samples.held_out, seed),
         prefix=workspace.subject.prefix,
         skipped={f"samples {number}": note for number, note in enumerate(samples.notes)},
     )

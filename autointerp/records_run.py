@@ -14,6 +14,7 @@ from autointerp import printing, terminal
 from autointerp.defence import Defence
 from autointerp.features import baselines, winning_sides
 from autointerp.lexicons import DefaultLexicon
+from autointerp.measures import side_scores
 from autointerp.options import RunOptions
 from autointerp.pool import Finished, Outcome, end, work_through
 from autointerp.records_file import FeatureRecord, read_records
@@ -128,6 +129,7 @@ def _scored(transcript: Transcript, samples: Samples, seed: int) -> FeatureResul
         defence=Defence(explanation, explanation),
         scores=score_explanation(explanation, samples.held_out, seed=seed),
         baselines=baselines(samples, explanation, best.argument.explanation, seed),
+        sides_held_out=side_scores(transcript, samples.held_out, seed),
         skipped={"probes": NO_MODEL, "repair": NO_MODEL},
     )
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from agents.transcript import Transcript
 from autointerp.defence import Defence
+from autointerp.measures.side_scores import SideScore
 from autointerp.scoring import Scores
 from dsl.nodes import Explanation
 from dsl.render import render
@@ -20,7 +21,8 @@ class FeatureResult:
     """One feature's debate, defence and scores.
 
     `baselines` names what the scores are to be compared with; a baseline that was not run is None. `before_repair` are
-    the scores of the explanation as the debate left it, where a repair was accepted. `skipped` says, by name, which
+    the scores of the explanation as the debate left it, where a repair was accepted. `sides_held_out` is what each side
+    of the debate scores, before any repair: what the judge's choice is measured against. `skipped` says, by name, which
     parts of the work were not done and why.
     """
 
@@ -31,6 +33,7 @@ class FeatureResult:
     scores: Scores
     baselines: Mapping[str, Scores | None]
     before_repair: Scores | None = None
+    sides_held_out: tuple[SideScore, ...] = ()
     prefix: TokenIds = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
 
@@ -53,6 +56,7 @@ class FeatureResult:
                 "repairs": [repair.to_json() for repair in self.defence.repairs],
             },
             "scores": scores,
+            "sides_held_out": [score.to_json() for score in self.sides_held_out],
             "counterexamples": [to_json(one, self.prefix) for one in standing.counterexamples] if standing else [],
             "probes": [attack_json(attack) for attack in self.defence.attacks],
             "skipped": dict(self.skipped),

@@ -27,7 +27,7 @@ def score_explanation(explanation: Explanation, held_out: HeldOut, *, seed: int,
 
     The same seed draws the same documents for every explanation, so scores of two explanations compare as pairs.
     """
-    graded = _graded(explanation, held_out.batch)
+    graded = graded_predictions(explanation, held_out.batch)
     return score_predictions(graded >= PREDICTED, graded, held_out, seed=seed, resamples=resamples)
 
 
@@ -64,7 +64,8 @@ def score_predictions(
     )
 
 
-def _graded(explanation: Explanation, batch: Batch) -> Float[np.ndarray, "batch ctx"]:
+def graded_predictions(explanation: Explanation, batch: Batch) -> Float[np.ndarray, "batch ctx"]:
+    """What the explanation predicts at every position: `evaluate`, in chunks where the batch is large."""
     if batch.ids.size <= KEPT_TOKENS:
         return evaluate(explanation, batch)
     graded, done = np.empty(batch.ids.shape, dtype=np.float32), 0
