@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agents.debate import Settings, admit, orders
+    from agents.debate import Settings, admit
     from agents.debater import Debater, SearchDebater, TextDebater
     from agents.judge import Ballot, BuiltinJudge, Judge, judge_prompt
     from agents.picking import pick_quotes
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Verdict,
         Vote,
     )
+    from agents.voting import orders
 
 __all__ = [
     "Abstained",
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "debate": ("Settings", "admit", "orders"),
+    "debate": ("Settings", "admit"),
     "debater": ("Debater", "SearchDebater", "TextDebater"),
     "judge": ("Ballot", "BuiltinJudge", "Judge", "judge_prompt"),
     "picking": ("pick_quotes",),
@@ -73,6 +74,7 @@ _HOMES = {
         *("Abstained", "Argument", "Chosen", "Consensus", "Forfeit", "JudgeView", "Proposal"),
         *("Scratchpad", "Side", "Transcript", "Turn", "Verdict", "Vote"),
     ),
+    "voting": ("orders",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import random
-import string
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agents.debater import Debater
-from agents.judge import Ballot, Judge
+from agents.judge import Judge
 from agents.quotes import Quote, QuoteRequest, Rejected, share_of_tokens, verify_all
 from agents.transcript import (
     Abstained,
     Argument,
-    Chosen,
     Consensus,
     Forfeit,
-    JudgeView,
     Proposal,
     Side,
     Transcript,
@@ -27,6 +22,7 @@ from agents.transcript import (
     Verdict,
     Vote,
 )
+from agents.voting import cast, decide, letters, papers
 from dsl.complexity import bits
 from dsl.errors import ExplanationError
 from dsl.lexicon import Lexicon
@@ -87,8 +83,12 @@ def debate(
     elif len(sides) == 1:
         verdict = Consensus(0)
     else:
-        votes, complete = _votes(sides, evidence, judge, calls, seed)
-        verdict = _verdict(sides, votes, judge.margin, settings.agreement) if complete else Abstained(_SPENT)
+        ballot_papers = papers(sides, evidence, random.Random(f"{seed} orders"))
+        if calls.spend(len(ballot_papers)):
+            votes = cast(ballot_papers, judge)
+            verdict = decide(sides, votes, judge.margin, settings.agreement)
+        else:
+            verdict = Abstained(_SPENT)
     return Transcript(evidence, turns, sides, forfeits, votes, verdict, best)
 
 
@@ -105,24 +105,6 @@ def admit(
     return rules.check(proposal, evidence)[1]
 
 
-def orders(sides: int) -> tuple[tuple[int, ...], ...]:
-    """In which orders the judge sees so many sides: every one up to three, a balanced square above.
-
-    Above three, each side stands in each place equally often, and right before each other side equally often, in
-    n orders for even n and 2n for odd n: E. J. Williams, "Experimental designs balanced for the estimation of residual
-    effects of treatments", 1949.
-
-    >>> orders(4)
-    ((0, 1, 3, 2), (1, 2, 0, 3), (2, 3, 1, 0), (3, 0, 2, 1))
-    """
-    if sides <= 3:
-        return tuple(itertools.permutations(range(sides)))
-    zigzag = [(number + 1) // 2 if number % 2 else -(number // 2) for number in range(sides)]
-    square = [tuple((step + shift) % sides for step in zigzag) for shift in range(sides)]
-    mirrored = [order[::-1] for order in square] if sides % 2 else []
-    return tuple(square + mirrored)
-
-
 @dataclass(frozen=True, slots=True)
 class _Rules:
     """What a proposal must satisfy before it is an argument."""
@@ -133,6 +115,8 @@ class _Rules:
 
     def check(self, proposal: Proposal, evidence: Evidence) -> tuple[tuple[Quote | Rejected, ...], Argument | str]:
         """How each quote fared, and the argument, or the problem in words that its debater can act on."""
+        if proposal.failure:
+            return (), proposal.failure
         if len(proposal.quotes) > self.settings.quotes:
             return (), f"{len(proposal.quotes)} quotes; at most {self.settings.quotes} are allowed"
         answers = verify_all(proposal.quotes, evidence, self.share)
@@ -158,9 +142,11 @@ class _Calls:
 
     left: int
 
-    def spend(self) -> bool:
-        self.left -= 1
-        return self.left >= 0
+    def spend(self, count: int = 1) -> bool:
+        """Whether there were as many left; if not, none is spent."""
+        enough = count <= self.left
+        self.left -= count if enough else 0
+        return enough
 
 
 _SPENT = "the debate's limit of calls was reached"
@@ -204,7 +190,7 @@ def _sides(cases: dict[int, Argument], debaters: Sequence[Debater], dev_score: D
             seats.append([seat])
         else:
             merged.append(seat)
-    labels = list(itertools.islice(_labels(), len(seats)))
+    labels = letters(len(seats))
     random.Random(f"{seed} labels").shuffle(labels)
     return tuple(_side(taken, label, cases, debaters, dev_score) for taken, label in zip(seats, labels, strict=True))
 
@@ -216,50 +202,6 @@ def _side(
     argument = cases[min(taken, key=lambda seat: bits(cases[seat].explanation))]
     names = tuple(debaters[seat].name for seat in taken)
     return Side(argument, label, tuple(taken), names, dev_score(argument.explanation))
-
-
-def _labels() -> Iterator[str]:
-    """A to Z, then A2 to Z2, and so on."""
-    for turn in itertools.count(1):
-        yield from (letter + (str(turn) if turn > 1 else "") for letter in string.ascii_uppercase)
-
-
-def _votes(
-    sides: Sequence[Side], evidence: Evidence, judge: Judge, calls: _Calls, seed: str
-) -> tuple[tuple[Vote, ...], bool]:
-    """The judge's answer to every order, and whether the calls sufficed for all of them."""
-    numbered = list(range(len(sides)))
-    random.Random(f"{seed} orders").shuffle(numbered)
-    votes: list[Vote] = []
-    for order in orders(len(sides)):
-        if not calls.spend():
-            return tuple(votes), False
-        standing = [sides[numbered[number]] for number in order]
-        view = JudgeView.of([(side.label, side.argument) for side in standing], evidence)
-        votes.append(_vote(judge.vote(view), view.labels))
-    return tuple(votes), True
-
-
-def _vote(ballot: Ballot, labels: tuple[str, ...]) -> Vote:
-    """The ballot as recorded; a label that was never offered counts as none."""
-    scores = tuple((label, ballot.scores.get(label, 0.0)) for label in sorted(labels))
-    if ballot.label is None or ballot.label in labels:
-        return Vote(labels, ballot.label, scores, ballot.reason)
-    return Vote(labels, None, scores, f"answered {ballot.label!r}, which is no label")
-
-
-def _verdict(sides: Sequence[Side], votes: Sequence[Vote], margin: float, agreement: float) -> Verdict:
-    """Scores averaged over orders decide, if the lead is clear and enough of the orders agree with it."""
-    labels = [side.label for side in sides]
-    average = {label: sum(dict(vote.scores)[label] for vote in votes) / len(votes) for label in labels}
-    first, second = sorted(labels, key=lambda label: -average[label])[:2]
-    lead = average[first] - average[second]
-    if lead <= 0 or lead < margin:
-        return Abstained(f"the best side leads by {lead:.4f}; a choice takes {margin:.4f}")
-    agreeing = Counter(vote.label for vote in votes)[first]
-    if agreeing < agreement * len(votes):
-        return Abstained(f"{agreeing} of {len(votes)} orders agree; a choice takes {agreement:.0%} of them")
-    return Chosen(labels.index(first), lead, agreeing)
 
 
 def _best_by_dev(sides: Sequence[Side], seed: str) -> int | None:

@@ -6,9 +6,11 @@ import random
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from agents.lm import Usage
 from agents.picking import pick_quotes
+from agents.quotes import QuoteRequest
 from agents.search import Labelled, search
-from agents.transcript import Argument, Proposal, Scratchpad
+from agents.transcript import Argument, JudgeView, Proposal, Scratchpad
 from dsl.errors import ExplanationError
 from dsl.lexicon import Lexicon
 from dsl.nodes import Explanation
@@ -41,6 +43,37 @@ class Debater(Protocol):
         rng: random.Random,
     ) -> Proposal:
         """A new proposal in place of `argument`, which the counterexamples contradict."""
+        ...
+
+
+@runtime_checkable
+class Respondent(Protocol):
+    """A debater that also answers what others said, in quotes alone: only what verifies ever reaches a judge."""
+
+    def further_quotes(
+        self,
+        evidence: Evidence,
+        own: Argument,
+        view: JudgeView,
+        rng: random.Random,
+        question: str = "",
+    ) -> Sequence[QuoteRequest]:
+        """Quotes that show where rivals fail, best first: a rebuttal, or an answer where the judge has a question.
+
+        `evidence` is as it was shown for `propose`, and `own` is the side's argument in its numbers; one of the
+        explanations in `view` is its own. `question` holds nothing but printable characters on one line, its quotation
+        marks, angle brackets and backslashes written with a backslash before them.
+        """
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """Who counts what it asked of a language model, for what it hands over says nothing of it."""
+
+    @property
+    def spent(self) -> Usage:
+        """Everything so far."""
         ...
 
 

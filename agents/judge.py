@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from agents.lm import Usage
 from agents.partial import bounds
 from agents.transcript import JudgeView, ShownArgument, ShownQuote
 from dsl.batch import Batch
@@ -21,18 +23,23 @@ from prompts import load, one_line
 class Ballot:
     """One answer: a label or None (no clear best), and a score for each label, higher is better.
 
-    A judge without graded scores gives 1 to the label it chose. Where no answer could be had, `scores` is empty and
-    `reason` says why.
+    A judge without graded scores gives 1 to the label it chose. `none` is the score of answering NONE, on the same
+    scale, where the judge has one. Where no answer could be had, `answered` is False and `reason` says why. `thoughts`
+    is what it wrote before it answered.
     """
 
     label: str | None
     scores: dict[str, float]
     reason: str = ""
+    none: float | None = None
+    answered: bool = True
+    thoughts: str = ""
+    usage: Usage = field(default_factory=Usage)
 
 
 @runtime_checkable
 class Judge(Protocol):
-    """Sees a view and nothing else, and prefers one label or none."""
+    """Sees views and nothing else, and prefers one label of each, or none."""
 
     @property
     def name(self) -> str:
@@ -44,8 +51,20 @@ class Judge(Protocol):
         """The smallest lead, in its averaged scores, that makes a choice."""
         ...
 
-    def vote(self, view: JudgeView) -> Ballot:
-        """Its answer to the sides in this one order."""
+    def votes(self, views: Sequence[JudgeView]) -> list[Ballot]:
+        """Its answer to each view, in order: the same sides in other places and under other labels.
+
+        Each view is judged as if there were no other; all come at once so that calls can run together.
+        """
+        ...
+
+
+@runtime_checkable
+class Questioner(Protocol):
+    """A judge that may ask the debaters, who answer in quotes, before it votes."""
+
+    def ask(self, view: JudgeView) -> str:
+        """One question to all sides, about what it sees; empty where it has none or could not ask."""
         ...
 
 
@@ -62,8 +81,14 @@ class BuiltinJudge:
     def __init__(self, margin: float = 0.02, price_per_bit: float = 0.00005) -> None:
         self.margin, self._price_per_bit = margin, price_per_bit
 
-    def vote(self, view: JudgeView) -> Ballot:
+    def votes(self, views: Sequence[JudgeView]) -> list[Ballot]:
+        """The same for the same sides, however they are ordered and labelled; no answer where there are no quotes."""
+        return [self._vote(view) for view in views]
+
+    def _vote(self, view: JudgeView) -> Ballot:
         quotes = [quote for argument in view.arguments for quote in argument.quotes]
+        if not quotes:
+            return Ballot(None, {}, "there are no quotes to run the explanations on", answered=False)
         scores = {argument.label: self._score(argument.explanation, quotes) for argument in view.arguments}
         best, *rest = sorted(scores, key=lambda label: -scores[label])
         clear = all(scores[best] - scores[label] >= self.margin for label in rest)
@@ -83,9 +108,7 @@ def judge_prompt(view: JudgeView) -> str:
 
 
 def _agreement(explanation: Explanation, quotes: list[ShownQuote]) -> float:
-    """The share of the quotes' tokens that the explanation gets right; undecided ones count a half, none give 0."""
-    if not quotes:
-        return 0.0
+    """The share of the quotes' tokens that the explanation gets right; undecided ones count a half."""
     batch = Batch.of([Context(quote.tokens) for quote in quotes])
     marks = np.zeros(batch.ids.shape, dtype=bool)
     for row, quote in enumerate(quotes):

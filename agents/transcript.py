@@ -9,9 +9,10 @@ from __future__ import annotations
 import codecs
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
+from agents.lm import Usage
 from agents.passages import shown, utf8
 from agents.quotes import Quote, QuoteRequest, Rejected
 from dsl.complexity import bits
@@ -32,12 +33,18 @@ class Scratchpad:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a debater hands in; a text in place of an explanation is parsed by the debate."""
+    """What a debater hands in; a text in place of an explanation is parsed by the debate.
+
+    `failure` says why a debater has nothing to hand in, such as a language model that did not answer: the proposal
+    then cannot stand, and the reason is the turn's problem.
+    """
 
     explanation: Explanation | str
     quotes: tuple[QuoteRequest, ...]
     argument: str = ""
     scratchpad: Scratchpad = Scratchpad()
+    usage: Usage = field(default_factory=Usage)
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +95,23 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What the judge answered to one order of the sides: a label or None, and its score of each label."""
+    """What the judge answered to one view of the sides: a side or None, and its score of each side.
+
+    `order` names the sides, by their own labels, in the places where they stood; `shown` are the labels under which
+    the judge saw them there. `label` and `scores` are mapped back to the sides' own labels. `none` is the score of
+    answering NONE, where the judge gives one. A vote that was not `answered` counts in no average and agrees with
+    nothing; its `reason` says why. `thoughts` are what the judge wrote before it answered: nobody else reads them.
+    """
 
     order: tuple[str, ...]
+    shown: tuple[str, ...]
     label: str | None
     scores: tuple[tuple[str, float], ...]
+    none: float | None = None
     reason: str = ""
+    answered: bool = True
+    thoughts: str = ""
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +186,9 @@ class Transcript:
 
     @property
     def order_flips(self) -> int:
-        """Votes that differ from the commonest one: what the order alone changed."""
-        return len(self.votes) - max(Counter(vote.label for vote in self.votes).values(), default=0)
+        """Answered votes that differ from the commonest one: what the order and the labels alone changed."""
+        answers = Counter(vote.label for vote in self.votes if vote.answered)
+        return answers.total() - max(answers.values(), default=0)
 
     def to_json(self) -> dict[str, Json]:
         """Everything as JSON values, the same bytes for the same debate; no timings."""
@@ -198,7 +217,21 @@ class Transcript:
                 "orders": len(self.votes),
                 "quotes": dict(self.quotes_by_status),
                 "forfeits": len(self.forfeits),
+                "unanswered": sum(not vote.answered for vote in self.votes),
+                "usage": self._usage(),
             },
+        }
+
+    def _usage(self) -> dict[str, Json]:
+        """Language-model calls by debater, in the order of their seats, and the judge's."""
+        names = {turn.seat: turn.debater for turn in self.turns} | {f.seat: f.debater for f in self.forfeits}
+        spent = {seat: Usage() for seat in sorted(names)}
+        for turn in self.turns:
+            spent[turn.seat] += turn.proposal.usage
+        judge = sum((vote.usage for vote in self.votes), Usage())
+        return {
+            "debaters": [{"debater": names[seat], "seat": seat, **asdict(usage)} for seat, usage in spent.items()],
+            "judge": asdict(judge),
         }
 
     def _side(self, side: Side) -> dict[str, Json]:
@@ -312,9 +345,13 @@ def _whole_pieces(tokens: Sequence[str], marks: Sequence[bool]) -> Iterator[tupl
 def _vote(vote: Vote) -> dict[str, Json]:
     return {
         "order": list(vote.order),
+        "shown": list(vote.shown),
         "label": vote.label,
         "scores": dict(vote.scores),
-        "reason": vote.reason,
+        "none": vote.none,
+        "answered": vote.answered,
+        "reason": shown([vote.reason]),
+        "thoughts": shown([vote.thoughts]),
     }
 
 

@@ -17,13 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import agents
-from agents.debate import Settings, admit, debate, orders
+from agents.debate import Settings, admit, debate
 from agents.debater import Debater, SearchDebater, TextDebater
-from agents.judge import Ballot, BuiltinJudge, judge_prompt
+from agents.judge import Ballot, BuiltinJudge, Judge, judge_prompt
+from agents.lm import Usage
 from agents.picking import pick_quotes
 from agents.quotes import Quote, QuoteRequest, Rejected, verify
 from agents.search import STRATEGIES
 from agents.transcript import Abstained, Argument, Chosen, Consensus, JudgeView, Proposal, Scratchpad, Transcript
+from agents.voting import labellings, letters, orders
 from dsl.batch import Batch
 from dsl.evaluate import evaluate
 from dsl.nodes import Explanation
@@ -79,9 +81,27 @@ class Answers:
         self._answers = answers
         self.views: list[JudgeView] = []
 
-    def vote(self, view: JudgeView) -> Ballot:
-        self.views.append(view)
-        return self._answers[(len(self.views) - 1) % len(self._answers)]
+    def votes(self, views: Sequence[JudgeView]) -> list[Ballot]:
+        self.views += views
+        return [self._answers[number % len(self._answers)] for number in range(len(views))]
+
+
+class Prefers:
+    """A judge that always finds this explanation, whatever label it is under, with scores of its own."""
+
+    name, margin = "prefers", 0.1
+
+    def __init__(self, *texts: str | None, none: float | None = None) -> None:
+        self._texts, self._none = texts, none
+
+    def votes(self, views: Sequence[JudgeView]) -> list[Ballot]:
+        return [self._vote(view, self._texts[number % len(self._texts)]) for number, view in enumerate(views)]
+
+    def _vote(self, view: JudgeView, text: str | None) -> Ballot:
+        labels = {argument.explanation: argument.label for argument in view.arguments}
+        if text is None:
+            return Ballot(None, {}, none=self._none)
+        return Ballot(labels[text], {labels[text]: 1.0}, none=self._none)
 
 
 def no_dev(explanation: Explanation) -> float:
@@ -89,9 +109,7 @@ def no_dev(explanation: Explanation) -> float:
     return 0.0
 
 
-def held(
-    *texts: str, evidence: Evidence | None = None, judge: Answers | BuiltinJudge | None = None, seed: int = 0
-) -> Transcript:
+def held(*texts: str, evidence: Evidence | None = None, judge: Judge | None = None, seed: int = 0) -> Transcript:
     debaters = [TextDebater(text, name=f"text {number}") for number, text in enumerate(texts)]
     return debate(evidence or planted(PIZZA), debaters, judge or BuiltinJudge(), no_dev, random.Random(seed))
 
@@ -153,7 +171,7 @@ class TestOutcomes:
         assert held().outcome == "abstained"
 
     def test_on_abstention_the_best_by_dev_score_is_a_fallback(self) -> None:
-        judge = Answers(Ballot(None, {}, "refused"))
+        judge = Answers(Ballot(None, {}, "refused", answered=False))
         debaters = [TextDebater(PIZZA), TextDebater(BROAD)]
         transcript = debate(planted(PIZZA), debaters, judge, lambda e: float(e == parse(BROAD)), random.Random(0))
         assert transcript.outcome == "abstained"
@@ -176,29 +194,66 @@ class TestOutcomes:
 
 class TestVerdict:
     def test_a_lead_under_the_margin_abstains(self) -> None:
-        judge = Answers(Ballot("A", {"A": 0.55, "B": 0.5}))
+        class Hardly(Prefers):
+            def _vote(self, view: JudgeView, text: str | None) -> Ballot:
+                found = super()._vote(view, text)
+                return dataclasses.replace(found, scores=dict.fromkeys(view.labels, 0.5) | {found.label: 0.55})
+
+        judge = Hardly(PIZZA)
         transcript = held(PIZZA, BROAD, judge=judge)
         assert isinstance(transcript.verdict, Abstained)
         assert "leads by 0.05" in transcript.verdict.reason
 
     def test_fewer_than_two_thirds_of_the_orders_agreeing_abstains(self) -> None:
-        certain, doubtful = Ballot("A", {"A": 1.0, "B": 0.0}), Ballot("B", {"A": 0.4, "B": 0.6})
-        transcript = held(PIZZA, BROAD, judge=Answers(certain, doubtful))
+        transcript = held(PIZZA, BROAD, judge=Prefers(PIZZA, None))
         assert isinstance(transcript.verdict, Abstained)
         assert "1 of 2 orders agree" in transcript.verdict.reason
         assert transcript.order_flips == 1
 
     def test_exactly_two_thirds_are_enough(self) -> None:
-        yes, no = Ballot("A", {"A": 1.0}), Ballot(None, {})
-        transcript = held(PIZZA, BROAD, CRUST, judge=Answers(yes, yes, no))
+        transcript = held(PIZZA, BROAD, CRUST, judge=Prefers(PIZZA, PIZZA, None))
         assert isinstance(transcript.verdict, Chosen)
-        assert (transcript.verdict.votes, transcript.winner and transcript.winner.label) == (4, "A")
+        assert transcript.winner is not None
+        assert (transcript.verdict.votes, transcript.winner.argument.canonical) == (4, PIZZA)
         assert transcript.verdict.margin == pytest.approx(2 / 3)
 
-    def test_a_label_that_was_never_offered_is_no_vote(self) -> None:
+    def test_a_label_that_was_never_offered_is_no_answer(self) -> None:
         transcript = held(PIZZA, BROAD, judge=Answers(Ballot("Q", {"Q": 1.0})))
         assert transcript.votes[0].label is None
+        assert not transcript.votes[0].answered
         assert "'Q'" in transcript.votes[0].reason
+
+    def test_votes_without_an_answer_count_in_no_average(self) -> None:
+        failed = Ballot(None, {}, "timeout", answered=False, usage=Usage(calls=1, failures=1))
+
+        class Flaky(Prefers):
+            def votes(self, views: Sequence[JudgeView]) -> list[Ballot]:
+                return [failed, failed, *super().votes(views)[2:]]
+
+        transcript = held(PIZZA, BROAD, CRUST, judge=Flaky(PIZZA))
+        assert isinstance(transcript.verdict, Chosen)
+        assert (transcript.verdict.votes, transcript.verdict.margin) == (4, 1.0)
+        assert [vote.reason for vote in transcript.votes if not vote.answered] == ["timeout", "timeout"]
+        assert transcript.order_flips == 0
+        assert transcript._usage()["judge"] == dataclasses.asdict(Usage(calls=2, failures=2))
+
+    def test_too_few_answers_are_an_abstention_that_says_so(self) -> None:
+        class Flaky(Prefers):
+            def votes(self, views: Sequence[JudgeView]) -> list[Ballot]:
+                return [*super().votes(views)[:3], *(Ballot(None, {}, "timeout", answered=False) for _ in range(3))]
+
+        transcript = held(PIZZA, BROAD, CRUST, judge=Flaky(PIZZA))
+        assert transcript.verdict == Abstained("3 of 6 orders were answered; a choice takes 4 (timeout)")
+
+    def test_a_judge_that_answers_none_always_abstains(self) -> None:
+        transcript = held(PIZZA, BROAD, CRUST, judge=Prefers(None))
+        assert transcript.verdict == Abstained("the judge preferred none of the sides in any of 6 orders")
+        assert transcript.order_flips == 0
+
+    def test_none_that_scores_highest_is_an_abstention(self) -> None:
+        transcript = held(PIZZA, BROAD, judge=Prefers(PIZZA, none=1.5))
+        assert transcript.verdict == Abstained("NONE scores 1.5000 on average, the best side 1.0000")
+        assert held(PIZZA, BROAD, judge=Prefers(PIZZA, none=0.5)).outcome == "chosen"
 
     @given(st.integers(0, 10_000))
     @settings(max_examples=15, deadline=None)
@@ -389,6 +444,31 @@ class TestOrders:
     def test_up_to_three_sides_every_order_is_seen(self, sides: int) -> None:
         assert len(set(orders(sides))) == [1, 2, 6][sides - 1]
 
+    @given(st.integers(1, 13))
+    @settings(deadline=None)
+    def test_places_and_labels_are_balanced(self, sides: int) -> None:
+        stood = [
+            (order[place], place, labels[place])
+            for order, labels in zip(orders(sides), labellings(sides), strict=True)
+            for place in range(sides)
+        ]
+        each = len(orders(sides)) // sides
+        assert all(sorted(labels) == list(range(sides)) for labels in labellings(sides))
+        assert set(Counter((side, place) for side, place, _ in stood).values()) == {each}
+        assert set(Counter((side, label) for side, _, label in stood).values()) == {each}
+        assert len(Counter((side, label) for side, _, label in stood)) == sides * sides
+        if sides % 2:
+            pairs = Counter((place, label) for _, place, label in stood)
+            assert len(pairs) == sides * sides
+            assert set(pairs.values()) == {each}
+
+    def test_of_two_sides_labels_follow_places_in_some_debates_and_oppose_them_in_others(self) -> None:
+        follows = Counter(vote.shown[0] == "A" for seed in range(40) for vote in held(PIZZA, BROAD, seed=seed).votes)
+        assert min(follows[True], follows[False]) >= 20
+
+    def test_labels_go_on_after_the_alphabet(self) -> None:
+        assert letters(28)[25:] == ["Z", "A2", "B2"]
+
     @given(st.integers(4, 12))
     @settings(deadline=None)
     def test_above_three_places_and_neighbours_are_balanced(self, sides: int) -> None:
@@ -509,7 +589,29 @@ class TestRecord:
         rounds: Any = held(PIZZA, BROAD).to_json()["rounds"]
         votes = rounds[1]["votes"]
         assert sorted(vote["order"] for vote in votes) == [["A", "B"], ["B", "A"]]
+        assert sorted(sorted(vote["shown"]) for vote in votes) == [["A", "B"], ["A", "B"]]
         assert all(vote["scores"].keys() == {"A", "B"} for vote in votes)
+
+    def test_a_choice_is_recorded_under_the_sides_own_label(self) -> None:
+        transcript = held(PIZZA, BROAD, CRUST, judge=Prefers(PIZZA))
+        assert transcript.winner is not None
+        assert {vote.label for vote in transcript.votes} == {transcript.winner.label}
+        assert {dict(vote.scores)[transcript.winner.label] for vote in transcript.votes} == {1.0}
+        assert {vote.shown[vote.order.index(transcript.winner.label)] for vote in transcript.votes} == {"A", "B", "C"}
+
+    def test_usage_is_summed_by_debater_and_for_the_judge(self) -> None:
+        evidence = planted(PIZZA)
+        quotes = pick_quotes(evidence, parse(PIZZA), random.Random(0))
+        quotes = tuple(QuoteRequest(quote.text) for quote in quotes)
+        bad = Proposal("nonsense", (), usage=Usage(calls=2, failures=1))
+        good = Proposal(PIZZA, quotes, usage=Usage(calls=3, prompt_tokens=7))
+        transcript = debate(
+            evidence, [TextDebater(BROAD), Scripted(bad, good)], BuiltinJudge(), no_dev, random.Random(0)
+        )
+        measures: Any = transcript.to_json()["measures"]
+        spent = [(one["debater"], one["seat"], one["calls"], one["failures"]) for one in measures["usage"]["debaters"]]
+        assert spent == [("text", 0, 0, 0), ("scripted", 1, 5, 1)]
+        assert measures["usage"]["judge"]["calls"] == 0
 
 
 def test_the_package_lists_its_public_names_and_they_all_exist() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import expressions
 
-from agents.judge import BuiltinJudge, judge_prompt
+from agents.judge import Ballot, BuiltinJudge, judge_prompt
 from agents.partial import bounds
 from agents.quotes import Quote, QuoteRequest, verify
 from agents.transcript import Argument, JudgeView, ShownArgument, ShownQuote
@@ -40,39 +40,46 @@ def view(*sides: tuple[str, list[str]]) -> JudgeView:
     )
 
 
+def vote(judge: BuiltinJudge, sides: JudgeView) -> Ballot:
+    [ballot] = judge.votes([sides])
+    return ballot
+
+
 class TestBuiltin:
     def test_the_explanation_that_predicts_the_highlights_wins(self) -> None:
-        ballot = BuiltinJudge().vote(view((PLAIN, ["the hot pizza* now"]), (BROAD, ["eat pizza* now"])))
+        ballot = vote(BuiltinJudge(), view((PLAIN, ["the hot pizza* now"]), (BROAD, ["eat pizza* now"])))
         assert ballot.label == "A"
         assert ballot.scores["A"] > ballot.scores["B"]
 
     def test_each_side_is_tried_on_its_rivals_quotes_too(self) -> None:
         own = ["the pizza*"]
-        ballot = BuiltinJudge().vote(view((PLAIN, own), (CONTEXTUAL, ["crust of pizza*", "crust the pizza*"])))
+        ballot = vote(BuiltinJudge(), view((PLAIN, own), (CONTEXTUAL, ["crust of pizza*", "crust the pizza*"])))
         assert ballot.label == "A"
         against = ["one two three four five six pizza"] * 3
-        ballot = BuiltinJudge().vote(view((PLAIN, ["crust of pizza*"]), (CONTEXTUAL, against)))
+        ballot = vote(BuiltinJudge(), view((PLAIN, ["crust of pizza*"]), (CONTEXTUAL, against)))
         assert ballot.label == "B"
 
     def test_of_equally_right_explanations_the_shorter_leads_but_a_small_lead_is_no_choice(self) -> None:
         longer = 'activates on the tokens " pizza", " quattro"'
         sides = view((PLAIN, ["the pizza*"]), (longer, ["a pizza*"]))
-        ballot = BuiltinJudge(margin=0.05).vote(sides)
+        ballot = vote(BuiltinJudge(margin=0.05), sides)
         assert ballot.label is None
         assert ballot.scores["A"] > ballot.scores["B"]
-        assert BuiltinJudge(margin=0.001).vote(sides).label == "A"
+        assert vote(BuiltinJudge(margin=0.001), sides).label == "A"
 
-    def test_without_quotes_nothing_but_length_counts(self) -> None:
-        assert BuiltinJudge().vote(view((PLAIN, []), (BROAD, []))).scores["B"] > -0.02
+    def test_without_quotes_it_has_no_answer(self) -> None:
+        ballot = vote(BuiltinJudge(), view((PLAIN, []), (BROAD, [])))
+        assert not ballot.answered
+        assert "no quotes" in ballot.reason
 
     def test_what_the_cut_off_text_decides_earns_a_half_either_way(self) -> None:
         judge = BuiltinJudge(price_per_bit=0.0)
-        fires, silent = (judge.vote(view((CONTEXTUAL, [text]))).scores["A"] for text in ("the pizza*", "the pizza"))
+        fires, silent = (vote(judge, view((CONTEXTUAL, [text]))).scores["A"] for text in ("the pizza*", "the pizza"))
         assert fires == silent == pytest.approx(0.75)
 
     def test_a_weak_clause_predicts_no_highlight(self) -> None:
         judge = BuiltinJudge(price_per_bit=0.0)
-        assert judge.vote(view(('activates weakly on the token " pizza"', ["the pizza*"]))).scores["A"] == 0.5
+        assert vote(judge, view(('activates weakly on the token " pizza"', ["the pizza*"]))).scores["A"] == 0.5
 
     @given(st.permutations(range(4)), st.permutations("ABCD"), st.integers(0, 2**32))
     @settings(deadline=None)
@@ -83,7 +90,7 @@ class TestBuiltin:
         sides = [(text, tuple(quote(" ".join(rng.choices(vocabulary, k=5))) for _ in range(3))) for text in texts]
         plain = JudgeView(tuple(ShownArgument(str(number), *side) for number, side in enumerate(sides)))
         mixed = JudgeView(tuple(ShownArgument(labels[number], *sides[number]) for number in order))
-        before, after = BuiltinJudge().vote(plain), BuiltinJudge().vote(mixed)
+        before, after = vote(BuiltinJudge(), plain), vote(BuiltinJudge(), mixed)
         assert (before.label is None) == (after.label is None)
         if before.label is not None:
             assert after.label == labels[int(before.label)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.transcript import Abstained, Chosen, Consensus, Transcript
+from agents.transcript import Abstained, Chosen, Consensus, Transcript, Vote
 from autointerp.repair import RepairOutcome
 from autointerp.report.view import (
     STAGES,
@@ -59,7 +59,7 @@ def feature_view(result: FeatureResult, samples: Samples, promoted: Sequence[tup
         held_out=_held_out(result.explanation, samples.held_out),
         evidence=quoted,
         sides=sides,
-        votes=tuple(VoteView(vote.order, vote.label, dict(vote.scores), vote.reason) for vote in transcript.votes),
+        votes=tuple(map(_vote, transcript.votes)),
         forfeits=tuple((forfeit.debater, forfeit.reason) for forfeit in transcript.forfeits),
         counterexamples=_counterexamples(result, evidence.thresholds),
         attack=_attack(result),
@@ -80,6 +80,10 @@ def verdict_in_words(transcript: Transcript) -> str:
             return "every debater that stood proposed the same explanation"
         case Abstained(reason=reason):
             return f"the judge abstained ({reason}); the best by dev score is reported"
+
+
+def _vote(vote: Vote) -> VoteView:
+    return VoteView(vote.order, vote.label, dict(vote.scores), vote.reason, vote.shown, vote.none, vote.answered)
 
 
 def _sides(

@@ -54,12 +54,19 @@ class SideView:
 
 @dataclass(frozen=True, slots=True)
 class VoteView:
-    """What the judge answered to one order of the labels: a label, or None; and its score of each label."""
+    """What the judge answered to one order of the sides: a side, or None; and its score of each side.
+
+    `shown` are the labels under which it saw them, in the same order; empty where they were the sides' own.
+    """
 
     order: tuple[str, ...]
     label: str | None
     scores: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
+    shown: tuple[str, ...] = ()
+    none: float | None = None
+    """Its score of answering NONE, where it gave one."""
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +164,8 @@ class FeatureView:
     promoted: tuple[tuple[str, float], ...] = ()
     """Tokens that the feature raises in the logits, and by how much."""
     skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def none_scored(self) -> bool:
+        """Whether the judge scored answering NONE in any vote."""
+        return any(vote.none is not None for vote in self.votes)
