@@ -98,7 +98,7 @@ def test_simplifying_keeps_the_meaning_and_never_lengthens(explanation: Explanat
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=8_000, deadline=None)
 @given(some_explanation(), st.lists(contexts, max_size=6))
 def test_simplifying_keeps_the_meaning_at_full_size(explanation: Explanation, texts: list[Context]) -> None:
     keeps_the_law(explanation, texts)
