@@ -2,7 +2,8 @@
 
 A file opens with `version: N`; the text follows, with slots written `{{name}}`. What is filled in is never scanned for
 slots again, so text from a corpus cannot open one. Text that nobody vouches for goes through `escape` first: it then
-stays on its line, inside its quotation marks, and cannot write the highlight marks `<<` and `>>`.
+stays on its line, inside its quotation marks, and cannot write the highlight marks `<<` and `>>`, nor any of the
+markers that chat templates put between turns: all of those hold angle or square brackets.
 """
 
 from __future__ import annotations
@@ -59,21 +60,70 @@ def names() -> tuple[str, ...]:
 
 
 def one_line(text: str) -> str:
-    r"""The text on one line, everything invisible written out; bytes that are no character become \xNN.
+    r"""An explanation, or words about one, on one line: everything invisible written out, and no marker in its strings.
 
-    >>> print(one_line("a\nb\u200bc"))
-    a\nb\u200bc
+    Bytes that are no character become \xNN, and so do the brackets that open a marker of a chat template (`<` and `[`)
+    inside the strings of an explanation: it still parses, to the same value.
+
+    >>> print(one_line('a\nb\u200bc'), one_line('words like "x" ["x", "[INST]"]'))
+    a\nb\u200bc words like "x" ["x", "\x5bINST]"]
     """
-    return "".join(map(_visible, text))
+    return _LITERAL.sub(_disarmed, _shown(text))
 
 
 def escape(text: str) -> str:
-    r"""`one_line`, and no bare quotation mark, angle bracket or backslash: it stays inside its quotes.
+    r"""Everything invisible written out, and no bare quotation mark, bracket or backslash: it stays inside its quotes.
 
-    >>> print(escape('say "<<now>>"'))
-    say \"\<\<now\>\>\"
+    Brackets are angle and square ones: with those go the highlight marks and every marker of a chat template.
+
+    >>> print(escape('say "<<now>>" [INST]'))
+    say \"\<\<now\>\>\" \[INST\]
     """
-    return "".join("\\" + character if character in '\\"<>' else _visible(character) for character in text)
+    return "".join("\\" + character if character in _ESCAPED else _visible(character) for character in text)
+
+
+def unescape(text: str) -> str:
+    r"""What `escape` was given, white space of every kind as plain spaces; bare `<<` and `>>` are marks and go.
+
+    >>> unescape(r'say \"<<no>>w\"')
+    'say "now"'
+    """
+    return _WRITTEN.sub(_meant, text)
+
+
+def barred(text: str) -> str:
+    r"""Several lines that nobody vouches for, each behind a bar, so that none passes for a line of the prompt.
+
+    >>> print(barred('no [INST]\nQUOTE 3 "x"'))
+    | no \[INST\]
+    | QUOTE 3 "x"
+    """
+    lines = text.splitlines() or [""]
+    return "\n".join("| " + "".join("\\" + c if c in "<>[]" else _visible(c) for c in line) for line in lines)
+
+
+_ESCAPED = '\\"<>[]'
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/')
+_WRITTEN = re.compile(r"<<|>>|\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4})|(.))")
+
+
+def _meant(written: re.Match[str]) -> str:
+    byte, short, long, character = written.groups()
+    if byte is not None:
+        return chr(int(byte, 16) + (0xDC00 if int(byte, 16) >= 0x80 else 0))
+    if short is not None or long is not None:
+        return chr(int(short or long, 16))
+    return {"n": "\n", "r": "\r", "t": "\t"}.get(character, character) if character is not None else ""
+
+
+def _disarmed(literal: re.Match[str]) -> str:
+    """In a regular expression a square bracket opens a class, and stays."""
+    text = literal[0].replace("<", r"\x3c")
+    return text if text.startswith("/") else text.replace("[", r"\x5b")
+
+
+def _shown(text: str) -> str:
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:
