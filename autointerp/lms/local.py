@@ -1,0 +1,354 @@
+"""A language model on this machine: transformers, with outlines' and llguidance's masks under a grammar."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, assert_never
+
+import outlines
+import torch
+from llguidance import LLMatcher
+from outlines.backends.llguidance import LLGuidanceBackend
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessorList,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    StoppingCriteriaList,
+)
+
+from agents.lm import Completion, Failure, Free, Grammar, Labels, Message, Reply, Request
+from agents.scripted_lm import allows
+from autointerp.lms.conversation import Conversation
+from autointerp.lms.label_scores import Asked, label_logprobs, normalised, padded
+from autointerp.lms.model_folder import digest_of, model_folder
+from autointerp.lms.stepping import Draw, Finish, GrammarMask, Row
+from autointerp.loading import check_weights, first_line, quiet
+from dsl.errors import InputError, SubjectError
+
+MAX_BATCH = 16
+"""Answers written at once, unless said otherwise."""
+
+WAY = 1
+"""Counts up when the same request to the same weights gets another answer than before; part of the revision."""
+
+Prompt = tuple[int, ...]
+T = TypeVar("T")
+
+
+class LocalLM:
+    """Implements `agents.lm.LanguageModel` with a Hugging Face folder of safetensors, or a hub id with its revision.
+
+    Each answer is drawn with numbers of its own, from the request's seed, sample number, prompt and constraint. So it
+    does not depend on what shares its batch, but for rounding: padding changes a logit in its last bits, and where two
+    tokens are that close the other one may win. `max_tokens` does not count the token that ends a text. Labels are not
+    written but scored: each by all its tokens and the end, normalised over the labels, and drawn from those at the
+    request's temperature. Calls from several threads wait for each other; `autointerp.lms.batching` makes batches of
+    them instead.
+
+    >>> lm = LocalLM.load("models/small")  # doctest: +SKIP
+    >>> [reply] = lm.complete([Request((Message("user", "Is it A or B?"),), Labels(("A", "B")))])  # doctest: +SKIP
+    >>> reply.text, reply.logprobs  # doctest: +SKIP
+    ('A', (('A', -0.1), ('B', -2.3)))
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerFast,
+        *,
+        name: str,
+        revision: str,
+        context_tokens: int,
+        max_batch: int = MAX_BATCH,
+    ) -> None:
+        self.name, self.revision, self.context_tokens, self.max_batch = name, revision, context_tokens, max_batch
+        self._model, self._tokenizer = model, tokenizer
+        self._conversation = Conversation(tokenizer)
+        self._ends = _ends(model, tokenizer)
+        # What the folder suggests (a repetition penalty, top-p) would make a draw something else than the model's.
+        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+            eos_token_id=sorted(self._ends), pad_token_id=pad
+        )
+        through: Any = tokenizer  # outlines asks for what this class is called in another version of transformers
+        self._backend = LLGuidanceBackend(outlines.from_transformers(model, through))
+        self._matcher = lru_cache(maxsize=32)(self._compiled)
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(
+        cls,
+        path_or_id: str | Path,
+        *,
+        device: str = "cpu",
+        revision: str | None = None,
+        max_batch: int = MAX_BATCH,
+        dtype: torch.dtype | None = None,
+    ) -> LocalLM:
+        """Load a model; in float32, on CUDA in bfloat16, unless said otherwise.
+
+        Raises InputError where there is no such model, a hub id comes without a revision, weights are missing, not
+        finite or pickles, or the tokeniser is not one that llguidance reads.
+        """
+        folder = model_folder(path_or_id, revision)
+        dtype = dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
+        model, tokenizer = _loaded(folder, dtype)
+        try:
+            torch.nn.Module.to(model, device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"{path_or_id} cannot be put on {device}: {first_line(error)}") from error
+        pinned = f"@{revision}" if revision and "@" not in str(path_or_id) and not Path(path_or_id).is_dir() else ""
+        return cls(
+            model,
+            tokenizer,
+            name=f"hf:{path_or_id}{pinned}",
+            revision=f"{digest_of(folder)}-{str(dtype).removeprefix('torch.')}-{WAY}",
+            context_tokens=_context_tokens(model, folder),
+            max_batch=max_batch,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of results should know about how the model was asked."""
+        return self._conversation.notes
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the conversation up to where the answer begins, exactly; of one that the template refuses, 0."""
+        try:
+            return len(self._conversation.ids(messages))
+        except ValueError:
+            return 0
+
+    def complete(self, requests: Sequence[Request]) -> list[Reply]:
+        """One reply a request, in order."""
+        replies: dict[int, Reply] = {}
+        groups: dict[str, list[tuple[int, Request, Prompt]]] = {}
+        for number, request in enumerate(requests):
+            match self._prompt(request):
+                case Failure() as failure:
+                    replies[number] = failure
+                case prompt:
+                    groups.setdefault(_kind(request), []).append((number, request, prompt))
+        for group in groups.values():
+            group.sort(key=lambda one: len(one[2]))  # rows of one length need no padding
+            for start in range(0, len(group), self.max_batch):
+                batch = group[start : start + self.max_batch]
+                with self._lock, torch.inference_mode():
+                    found = self._in_memory(self._answered, [(request, prompt) for _, request, prompt in batch])
+                replies.update(zip((number for number, _, _ in batch), found, strict=True))
+        return [replies[number] for number in range(len(requests))]
+
+    def _prompt(self, request: Request) -> Prompt | Failure:
+        try:
+            prompt = tuple(self._conversation.ids(request.messages))
+        except ValueError as error:
+            return Failure("refused", str(error))
+        match request.constraint:
+            case Labels(labels=labels):
+                needed = max(len(self._label(label)) for label in labels)
+            case _:
+                needed = request.max_tokens
+        if len(prompt) + needed > self.context_tokens:
+            return Failure(
+                "too long",
+                f"{self.name}: the conversation has {len(prompt)} tokens and {needed} may follow; "
+                f"the context holds {self.context_tokens}",
+            )
+        return prompt
+
+    def _in_memory(
+        self, run: Callable[[list[tuple[Request, Prompt]]], list[Reply]], batch: list[tuple[Request, Prompt]]
+    ) -> list[Reply]:
+        """The batch, or its halves where memory runs out."""
+        try:
+            return run(batch)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            reason = first_line(error)
+        # Outside of the handler: the error holds on to the tensors of the failed attempt.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if len(batch) == 1:
+            tokens = len(batch[0][1])
+            return [Failure("overloaded", f"{self.name} ran out of memory on {tokens} tokens alone: {reason}")]
+        half = len(batch) // 2
+        self.max_batch = min(self.max_batch, len(batch) - half)
+        return [*self._in_memory(run, batch[:half]), *self._in_memory(run, batch[half:])]
+
+    def _answered(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
+        if isinstance(batch[0][0].constraint, Labels):
+            return self._chosen(batch)
+        return self._written(batch)
+
+    def _written(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
+        rows = [self._row(request, prompt) for request, prompt in batch]
+        processors: list[Any] = [Draw(rows, len(self._tokenizer))]
+        constraint = batch[0][0].constraint
+        if isinstance(constraint, Grammar):
+            matcher = self._matcher(constraint.lark)
+            if matcher.is_error():
+                raise ValueError(f"no grammar that llguidance takes: {matcher.get_error()}")
+            processors.insert(0, GrammarMask(constraint.lark, self._backend.llg_tokenizer, rows, matcher))
+        ids, mask = padded([prompt for _, prompt in batch], max(len(prompt) for _, prompt in batch), left=True)
+        generate: Any = self._model.generate
+        generate(
+            input_ids=ids.to(self._model.device),
+            attention_mask=mask.to(self._model.device),
+            max_new_tokens=max(row.most for row in rows) + 1,
+            do_sample=False,
+            logits_processor=LogitsProcessorList(processors),
+            stopping_criteria=StoppingCriteriaList([Finish(rows, self._ends, self._tokenizer)]),
+        )
+        return [self._said(request, len(prompt), row) for (request, prompt), row in zip(batch, rows, strict=True)]
+
+    def _row(self, request: Request, prompt: Prompt) -> Row:
+        generator = torch.Generator(device=self._model.device).manual_seed(_seed(request, prompt))
+        match request.constraint:
+            case Free(stop=stop):
+                stops = (*(one for one in stop if one), *self._conversation.stops)
+            case _:
+                stops = ()
+        return Row(generator, request.temperature, max(request.max_tokens, 0), stops)
+
+    def _said(self, request: Request, prompt: int, row: Row) -> Reply:
+        if row.broken:
+            return Failure("refused", f"{self.name}: {row.broken} after {len(row.tokens)} tokens")
+        tokens = row.tokens[:-1] if row.tokens and row.tokens[-1] in self._ends else row.tokens
+        match request.constraint:
+            case Grammar(lark=grammar):
+                if not row.ended:
+                    return Failure("cut off", f"{self.name}: {request.max_tokens} tokens did not end the text")
+                text = self._backend.llg_tokenizer.decode_bytes(tokens).decode(errors="replace")
+                if not allows(grammar, text):
+                    return Failure("outside the constraint", f"{self.name} said {text[:80]!r}, outside the grammar")
+                return Completion(text, prompt, len(row.tokens))
+            case _:
+                text = str(self._tokenizer.decode(tokens[: row.most], skip_special_tokens=True))
+                text = _until(text, row.stops) if row.ended else text.rstrip("\ufffd")
+                return Completion(text, prompt, min(len(row.tokens), row.most + row.ended), cut=not row.ended)
+
+    def _chosen(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
+        asked = [Asked(prompt, tuple(self._label(label) for label in _labels(request))) for request, prompt in batch]
+        found = label_logprobs(self._model, asked, sorted(self._ends))
+        replies: list[Reply] = []
+        for (request, prompt), one, logprobs in zip(batch, asked, found, strict=True):
+            if not all(map(math.isfinite, logprobs)):
+                replies.append(Failure("refused", f"{self.name}: the model's logits are not finite"))
+                continue
+            own = normalised(logprobs)
+            chosen = _drawn(own, request.temperature, _seed(request, prompt))
+            labels = _labels(request)
+            replies.append(
+                Completion(
+                    labels[chosen], len(prompt), len(one.labels[chosen]) + 1, tuple(zip(labels, own, strict=True))
+                )
+            )
+        return replies
+
+    def _label(self, label: str) -> Prompt:
+        ids: list[int] = self._tokenizer(label, add_special_tokens=False)["input_ids"]
+        return tuple(ids)
+
+    def _compiled(self, grammar: str) -> LLMatcher:
+        processor = self._backend.get_cfg_logits_processor(grammar)
+        return LLMatcher(self._backend.llg_tokenizer, processor.grammar)
+
+
+def _labels(request: Request) -> tuple[str, ...]:
+    assert isinstance(request.constraint, Labels)
+    return request.constraint.labels
+
+
+def _kind(request: Request) -> str:
+    """Requests of one kind can share a batch."""
+    match request.constraint:
+        case Free():
+            return "free"
+        case Labels():
+            return "labels"
+        case Grammar(lark=grammar):
+            return f"grammar {grammar}"
+        case _:
+            assert_never(request.constraint)
+
+
+def _seed(request: Request, prompt: Prompt) -> int:
+    """A row's own: neither two prompts nor two samples draw the same numbers."""
+    constraint = request.constraint
+    said = [request.seed, request.sample, prompt, _kind(request), getattr(constraint, "labels", ())]
+    return int.from_bytes(hashlib.sha256(json.dumps(said).encode()).digest()[:8], "big") >> 1
+
+
+def _drawn(logprobs: Sequence[float], temperature: float, seed: int) -> int:
+    """The place of the likeliest, or of one drawn at a temperature."""
+    if temperature <= 0:
+        return max(range(len(logprobs)), key=lambda place: logprobs[place])
+    top = max(logprobs)
+    weights = [math.exp((one - top) / temperature) for one in logprobs]
+    return int(
+        torch.multinomial(
+            torch.tensor(weights, dtype=torch.float64), 1, generator=torch.Generator().manual_seed(seed)
+        ).item()
+    )
+
+
+def _until(text: str, stops: Iterable[str]) -> str:
+    ends = [text.find(stop) for stop in stops]
+    return text[: min((end for end in ends if end >= 0), default=len(text))]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in said or "can't allocate" in said
+    )
+
+
+def _loaded(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    with quiet():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=dtype, output_loading_info=True
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
+            raise InputError(f"{folder} does not load as a causal language model: {first_line(error)}") from error
+        model, report = loaded
+        try:
+            check_weights(folder, model, report)
+        except SubjectError as error:
+            raise InputError(str(error)) from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise InputError(f"{folder}: its tokeniser has no tokenizer.json, which a grammar needs; convert it")
+    if tokenizer.eos_token_id is None:
+        raise InputError(f"{folder}: its tokeniser names no eos_token, so no answer would end; name one")
+    tokenizer.model_max_length = 10**9  # what is too long is told from the model's own figure, without a warning
+    model.eval().requires_grad_(False)
+    return model, tokenizer
+
+
+def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
+    """Tokens that end an answer: the tokeniser's, and those that the folder's generation settings add."""
+    named = model.generation_config.eos_token_id if model.generation_config is not None else None
+    own = [] if named is None else [named] if isinstance(named, int) else list(named)
+    return frozenset([tokenizer.eos_token_id, *own])
+
+
+def _context_tokens(model: PreTrainedModel, folder: Path) -> int:
+    text = model.config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
+        size = getattr(text, name, None)
+        if isinstance(size, int) and size > 0:
+            return size
+    raise InputError(f"{folder / 'config.json'} does not say how long a context the model reads")
