@@ -7,6 +7,7 @@ touches a position again. All-ones weights give the statistic itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
@@ -46,7 +47,9 @@ def whole(statistic: Statistic, documents: int) -> float:
     return float(statistic(np.ones((1, documents)))[0])
 
 
-def features_interval(values: Sequence[float], rng: np.random.Generator, *, resamples: int = 10_000) -> Score:
+def features_interval(
+    values: Sequence[float], rng: np.random.Generator, *, resamples: int = 10_000, level: float = 0.95
+) -> Score:
     """The mean over features and its 95% interval, features resampled; `n` is the number of features.
 
     For "A beats B over 100 features" pass the paired differences: the claim holds where `low` is above 0. Raises
@@ -59,9 +62,29 @@ def features_interval(values: Sequence[float], rng: np.random.Generator, *, resa
     array = np.asarray(values, dtype=np.float64)
     if not len(array) or not np.isfinite(array).all():
         raise ValueError("a mean over features needs at least one value, and numbers only")
-    chunks = [weights @ array / len(array) for weights in _weights(len(array), resamples, rng)]
-    low, high = np.quantile(np.concatenate(chunks), [0.025, 0.975])
-    return Score(float(array.mean()), float(low), float(high), len(array))
+    drawn = np.concatenate([weights @ array / len(array) for weights in _weights(len(array), resamples, rng)])
+    return Score(float(array.mean()), *_middle(drawn, level), len(array))
+
+
+def feature_statistic_interval(
+    statistic: Statistic, features: int, rng: np.random.Generator, *, resamples: int = 10_000, level: float = 0.95
+) -> Score | None:
+    """Any statistic over features, such as a ratio of sums, and its interval; None where it does not exist.
+
+    Resamples in which it does not exist are left out, and the interval is widened to hold the value.
+    """
+    value = whole(statistic, features) if features else math.nan
+    if math.isnan(value):
+        return None
+    drawn = np.concatenate([statistic(weights) for weights in _weights(features, resamples, rng)])
+    low, high = _middle(drawn[~np.isnan(drawn)], level)
+    return Score(value, min(low, value), max(high, value), features)
+
+
+def _middle(drawn: Float[np.ndarray, " resamples"], level: float) -> tuple[float, float]:
+    """The ends of the middle of what was drawn; `level` is its share."""
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def _drawn(documents: int, resamples: int, seed: int) -> Iterable[Float[np.ndarray, "resamples units"]]:
