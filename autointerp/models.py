@@ -23,6 +23,7 @@ from autointerp.activation_cache import ActivationCache, key_of
 from autointerp.bulk import Bulk
 from autointerp.dictionaries import Dictionary, load
 from autointerp.forward import TOKENS_PER_BATCH, TOLERANCE, TREE_TOKENS, Forward, Work
+from autointerp.fused import fuse_activations
 from autointerp.gradients import Gradients
 from autointerp.hookpoints import check_hookpoint, prefix_of, where_to_stop
 from autointerp.loading import context_size, folder_of, load_bridge, read_config
@@ -98,17 +99,20 @@ class TransformerSubject:
         config = read_config(folder)
         tokenizer = TextTokenizer.load(folder, size=int(config.get_text_config().vocab_size))
         bridge = load_bridge(folder, config, device)
+        fuse_activations(bridge)
         if precision is None:
             precision = "bfloat16" if torch.device(device).type == "cuda" else "float32"
 
         def half() -> TransformerBridge:
-            return load_bridge(folder, config, device, dtype=torch.bfloat16)
+            in_half = load_bridge(folder, config, device, dtype=torch.bfloat16)
+            fuse_activations(in_half)
+            return in_half
 
         files = sorted(path for pattern in ("*.json", "*.safetensors") for path in folder.glob(pattern))
         name = Path(model).resolve().name if Path(model).exists() else str(model)
         window = context_size(config, bridge)
-        in_half = half if precision == "bfloat16" else None
-        return cls(bridge, tokenizer, features, model_name=name, window=window, files=files, half=in_half)
+        rough = half if precision == "bfloat16" else None
+        return cls(bridge, tokenizer, features, model_name=name, window=window, files=files, half=rough)
 
     def feature(self, index: int) -> Feature:
         """The feature's record; raises InputError where the dictionary has no such feature."""
@@ -279,6 +283,7 @@ class TransformerSubject:
             "device": self._device.type,
             "torch": torch.__version__,
             "batches": [TOKENS_PER_BATCH, TREE_TOKENS],
+            "gelu_new": "one kernel",
         }
 
     def _distinct(self, contexts: Sequence[TokenIds]) -> list[TokenIds]:

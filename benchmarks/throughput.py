@@ -6,10 +6,10 @@
     python benchmarks/throughput.py --device cuda --texts 4096         # batch sizes 32 to 4,096, bfloat16 and float32
 
 The texts are what the generators write: masked-LM edits and mutants' texts of parents of 64 tokens, for explanations
-that search proposes for live features. The plain loop runs TransformerLens's `run_with_cache` on each text and encodes
-with the whole dictionary. Ours is `TransformerSubject.activations`, one call for all edits of one text; beside it, what
-it would take text by text in batches, and in bfloat16. Times are the best of `--repeats`, taken in turns. Then one
-whole attack is profiled: where its time goes.
+that search proposes for live features. The plain loop runs TransformerLens's `run_with_cache` on each text, on a model
+loaded for it and left as it came, and encodes with the whole dictionary. Ours is `TransformerSubject.activations`, one
+call for all edits of one text; beside it, what it would take text by text in batches, and in bfloat16. Times are the
+best of `--repeats`, taken in turns. Then one whole attack is profiled: where its time goes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from autointerp.corpus import read_documents
 from autointerp.demo.build import train_dictionary
 from autointerp.demo.settings import DictionarySettings
 from autointerp.features import Court, open_court
+from autointerp.loading import folder_of, load_bridge, read_config
 from autointerp.models import Precision, TransformerSubject
 from autointerp.options import CorpusOptions, RunOptions
 from autointerp.pool import available_cores
@@ -49,6 +51,9 @@ from probes.question import Question
 from probes.subject import TokenIds
 from probes.trial import Budget, Reading, Trial
 from probes.verify import false_negatives, false_positives
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
 
 PARENT_TOKENS, AFTER = 64, 8
 BATCHES = (32, 128, 512, 1024, 2048, 4096)
@@ -89,6 +94,8 @@ def main() -> None:
         paths = complete(named)
         assert paths.model is not None
         assert paths.sae is not None
+        folder = folder_of(paths.model)
+        plain = load_bridge(folder, read_config(folder), options.device)
         subjects = {
             precision: TransformerSubject.load(paths.model, paths.sae, device=options.device, precision=precision)
             for precision in ("float32", "bfloat16")
@@ -105,21 +112,27 @@ def main() -> None:
             **_sizes(edits, len(workspace.subject.prefix)),
         )
         if options.device == "cuda":
-            _sweep(subjects, edits, options.repeats)
+            _sweep(plain, subjects, edits, options.repeats)
         else:
             for threads in options.threads or dict.fromkeys((1, available_cores())):
                 torch.set_num_threads(threads)
-                _compare(subjects, edits, options.repeats, threads)
-        _agreement(subjects, edits[: options.checked])
+                _compare(plain, subjects, edits, options.repeats, threads)
+        _agreement(plain, subjects, edits[: options.checked])
         torch.set_num_threads(1)
         _profile(courts[0])
 
 
-def _compare(subjects: dict[Precision, TransformerSubject], edits: Sequence[Edits], repeats: int, threads: int) -> None:
+def _compare(
+    plain: TransformerBridge,
+    subjects: dict[Precision, TransformerSubject],
+    edits: Sequence[Edits],
+    repeats: int,
+    threads: int,
+) -> None:
     """All edits of one text in one call, a call a text."""
     exact = subjects["float32"]
     ways: dict[str, Callable[[], object]] = {
-        "plain_loop": lambda: [_plain_loop(exact, one.texts, [one.feature]) for one in edits],
+        "plain_loop": lambda: [_plain_loop(plain, exact, one.texts, [one.feature]) for one in edits],
         "batches": lambda: [
             exact._each(one.texts, lambda rows, one=one: _encode(exact, rows, [one.feature]), 1, None) for one in edits
         ],
@@ -138,13 +151,16 @@ def _compare(subjects: dict[Precision, TransformerSubject], edits: Sequence[Edit
     )
 
 
-def _sweep(subjects: dict[Precision, TransformerSubject], edits: Sequence[Edits], repeats: int) -> None:
+def _sweep(
+    plain: TransformerBridge, subjects: dict[Precision, TransformerSubject], edits: Sequence[Edits], repeats: int
+) -> None:
     """Texts of all parents and features together, so many a call; the columns of all features are asked for."""
     features = sorted({one.feature for one in edits})
     texts = list(dict.fromkeys(text for one in edits for text in one.texts))
     exact = subjects["float32"]
     some = texts[:256]
-    plain = _best_of({"plain_loop": lambda: _plain_loop(exact, some, features)}, repeats)["plain_loop"] / len(some)
+    best = _best_of({"plain_loop": lambda: _plain_loop(plain, exact, some, features)}, repeats)
+    each = best["plain_loop"] / len(some)
     for size in BATCHES:
         if size > len(texts):
             break
@@ -157,13 +173,13 @@ def _sweep(subjects: dict[Precision, TransformerSubject], edits: Sequence[Edits]
         _say(
             batch=size,
             probes_per_second={name: round(len(texts) / seconds) for name, seconds in best.items()},
-            over_plain_loop={name: round(plain * len(texts) / seconds, 1) for name, seconds in best.items()},
+            over_plain_loop={name: round(each * len(texts) / seconds, 1) for name, seconds in best.items()},
         )
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    _say(plain_loop_probes_per_second=round(1 / plain, 1), peak_gib=round(peak / 2**30, 2))
+    _say(plain_loop_probes_per_second=round(1 / each, 1), peak_gib=round(peak / 2**30, 2))
 
 
-def _agreement(subjects: dict[Precision, TransformerSubject], edits: Sequence[Edits]) -> None:
+def _agreement(plain: TransformerBridge, subjects: dict[Precision, TransformerSubject], edits: Sequence[Edits]) -> None:
     """How far batches are from the plain loop, and how many of their disagreements a run alone in float32 overturns."""
     exact = subjects["float32"]
     for precision, subject in subjects.items():
@@ -172,7 +188,7 @@ def _agreement(subjects: dict[Precision, TransformerSubject], edits: Sequence[Ed
         for one in edits:
             together = subject.activations(one.texts, [one.feature])
             alone = exact.activations(one.texts, [one.feature], batch_size=1)
-            plain = _plain_loop(exact, one.texts, [one.feature])
+            looped = _plain_loop(plain, exact, one.texts, [one.feature])
             near = exact.near_boundary(one.texts, [one.feature])
             trial = Trial(one.explanation, one.feature, exact, one.thresholds, Budget(0))
             pairs = zip(trial._readings(one.texts, together), trial._readings(one.texts, alone), strict=True)
@@ -180,7 +196,7 @@ def _agreement(subjects: dict[Precision, TransformerSubject], edits: Sequence[Ed
                 found, standing = _wrong(rough, one.thresholds), _wrong(fine, one.thresholds)
                 seen += int(found.sum())
                 overturned += int((found & ~standing).sum())
-            for ours, theirs, sure in zip(together, plain, (~rows for rows in near), strict=True):
+            for ours, theirs, sure in zip(together, looped, (~rows for rows in near), strict=True):
                 furthest = max(furthest, float(np.abs(ours - theirs)[sure].max(initial=0)))
                 largest = max(largest, float(theirs.max(initial=0)))
                 unsure, positions = unsure + int((~sure).sum()), positions + sure.size
@@ -229,13 +245,15 @@ def _profile(court: Court) -> None:
     )
 
 
-def _plain_loop(subject: TransformerSubject, texts: Sequence[TokenIds], features: list[int]) -> list[np.ndarray]:
+def _plain_loop(
+    plain: TransformerBridge, subject: TransformerSubject, texts: Sequence[TokenIds], features: list[int]
+) -> list[np.ndarray]:
     """What anyone would write first."""
     found = []
     with torch.inference_mode():
         for text in texts:
             ids = torch.tensor([subject.prefix + text], device=subject._device)
-            _, cache = subject._bridge.run_with_cache(ids)
+            _, cache = plain.run_with_cache(ids)
             rows = cache[subject.hookpoint][0, len(subject.prefix) :].flatten(1)
             found.append(subject._dictionary.encode(rows)[:, features].cpu().numpy())
     return found

@@ -12,6 +12,7 @@ import torch
 from at_hand import random_weights, write_dictionary
 
 from autointerp.dictionaries import load
+from autointerp.dictionaries.saelens import SaeLens
 from dsl.errors import SubjectError
 
 HOOK = "blocks.0.hook_resid_post"
@@ -94,6 +95,19 @@ def test_a_subset_of_features_is_gated_like_all(
     monkeypatch.setattr("autointerp.dictionaries.saelens.CHUNK", 4 * D_SAE)
     torch.testing.assert_close(dictionary.encode(inputs()), everything)
     assert dictionary.encode(inputs(0), chosen).shape == (0, 4)
+
+
+def test_a_feature_asked_for_alone_is_gated_as_among_others_ties_too() -> None:
+    weights = random_weights(D_IN, D_SAE, "topk")
+    weights["W_enc"][:, 20:] = weights["W_enc"][:, :20]
+    weights["b_enc"][20:] = weights["b_enc"][:20]  # every pre-activation twice: one of each pair is tied at the cut
+    dictionary = SaeLens("tied", HOOK, None, "topk", K, True, False, "none", weights, "")
+    everything = dictionary.encode(inputs(), torch.arange(D_SAE))
+    assert bool((everything > 0).any())
+    for feature in range(D_SAE):
+        alone = dictionary.encode(inputs(), torch.tensor([feature]))[:, 0]
+        assert bool(((alone > 0) == (everything[:, feature] > 0)).all())
+        torch.testing.assert_close(alone, everything[:, feature])
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -182,9 +182,12 @@ class SaeLens:
         rows = (self._pre(inputs, features) > 0).any(dim=1).nonzero()[:, 0]
         if len(rows):
             everything = self._pre(inputs[rows])
-            cut = everything.topk(self.k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
             chosen = everything[:, features]
-            found[rows] = torch.where(chosen >= cut, chosen, 0.0).relu()
+            if len(features) == 1:  # as at the k-th or above it, in a third of the time
+                passes = (everything > chosen).sum(dim=1, keepdim=True) < self.k
+            else:
+                passes = chosen >= everything.topk(self.k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
+            found[rows] = torch.where(passes, chosen, 0.0).relu()
         return found
 
     def _top(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
