@@ -1,0 +1,311 @@
+"""A debater that is a language model: it thinks, quotes and tries in turns, then writes an explanation in the grammar.
+
+What it said counts only where the model said it: a call that failed is the problem of that attempt, in words, and a
+further attempt goes on from where the conversation broke.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agents.briefing import brief, fitting_bounds
+from agents.conversation import Conversation, NoAnswerError
+from agents.discussion import VERDICT, Discussion, Limits, moves
+from agents.explaining import explain
+from agents.lm import Free, Grammar, LanguageModel, Message, Usage
+from agents.moves import TurnBounds, choices, handles, handles_grammar, longest_turn, read_turn, turn_grammar
+from agents.picking import pick_quotes
+from agents.quotes import Quote, QuoteRequest
+from agents.showing import show_counterexample
+from agents.transcript import Argument, JudgeView, Proposal, Scratchpad
+from agents.trying import TryText
+from dsl.decoding import Bounds, longest_output
+from dsl.lexicon import Lexicon
+from dsl.nodes import Explanation
+from dsl.records import Counterexample, Evidence
+from prompts import barred, inline, load, names, one_line
+
+__all__ = ["LMDebater", "Limits"]
+
+TOKENS_A_WORD = 4
+"""Allowed for each word of an argument; what is longer is cut at the limit of words all the same."""
+
+TYPICAL_TURN = 100
+"""Tokens that a turn and its answer are reckoned with where examples are left out to make room for turns."""
+
+_FULL_SIZE = 16_384  # tokens of context from which notes and quotes may be of full length
+
+
+class LMDebater:
+    """Implements `Debater`, `Respondent` and `Metered` with a language model, for one feature at a time.
+
+    `lexicon` expands the short forms of explanations. `try_text` runs texts on the feature; without it none can be
+    tried. Of `candidates` explanations sampled at once the one of highest F1 on the evidence is handed in.
+
+    >>> LMDebater(lm, lexicon).propose(evidence, random.Random(0)).explanation  # doctest: +SKIP
+    Explanation(strong=Tokens(strings=(' pizza',)))
+    """
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        lexicon: Lexicon | None,
+        try_text: TryText | None = None,
+        limits: Limits | None = None,
+        *,
+        candidates: int = 1,
+        temperature: float = 1.0,
+    ) -> None:
+        if candidates < 1:
+            raise ValueError(f"{candidates} candidates; at least one explanation is asked for")
+        self.name = lm.name
+        self._lm, self._lexicon, self._try_text, self._limits = lm, lexicon, try_text, limits or Limits()
+        self._candidates, self._temperature = candidates, temperature
+        self._turn = _turn_bounds(lm.context_tokens)
+        self._case: _Case | None = None
+        self._spent = Usage()
+
+    @property
+    def spent(self) -> Usage:
+        """All calls so far, those of repairs and rebuttals too."""
+        return self._spent
+
+    def propose(self, evidence: Evidence, rng: random.Random, problem: str = "") -> Proposal:
+        """An explanation and three of the quotes that verified; with a `problem`, the same conversation goes on."""
+        case = self._case if problem else None
+        if case is None or case.evidence != evidence:
+            opened = self._opened(evidence)
+            if isinstance(opened, str):
+                return _failed(opened)
+            self._case, case, problem = opened, opened, ""
+        try:
+            return self._proposed(case, problem, rng)
+        except NoAnswerError as error:
+            case.broken = True
+            case.notes.append(inline(str(error)))
+            return Proposal(case.said, (), "", case.scratchpad(), case.talk.usage, str(error))
+        finally:
+            self._spent += case.talk.usage
+            case.talk.usage = Usage()
+
+    def repair(
+        self,
+        evidence: Evidence,
+        argument: Argument,
+        counterexamples: Sequence[Counterexample],
+        rng: random.Random,
+    ) -> Proposal:
+        """A mended explanation, after one line of thought about the counterexamples; quotes are picked for it.
+
+        It reads the examples as it read them for its proposal, where they are the same.
+        """
+        before = self._case
+        shown = before.evidence if before is not None and _alike(before.evidence, evidence) else evidence
+        told = counterexamples[-self._limits.counterexamples :]
+        cases = [show_counterexample(number, found, shown.thresholds) for number, found in enumerate(told, start=1)]
+        ask = load("debater_repair").fill(rule=one_line(argument.canonical), counterexamples="\n".join(cases))
+        bounds = self._bounds(shown)
+        opened = self._opening(shown, bounds, ask, longest_turn((), self._turn) + longest_output(bounds))
+        if isinstance(opened, str):
+            return _failed(opened)
+        talk, notes = opened
+        if len(told) < len(counterexamples):
+            notes.append(f"shown the last {len(told)} of {len(counterexamples)} counterexamples")
+        try:
+            thought = talk.ask(Grammar(turn_grammar((), self._turn)), longest_turn((), self._turn), rng)
+            note, _ = read_turn(thought.text)
+            notes.append(f"THINK {note}")
+            talk.say(f"THINK {inline(note)}")
+            said, choice = explain(talk, shown, bounds, self._lexicon, "Good.", rng, self._candidates)
+        except NoAnswerError as error:
+            notes.append(inline(str(error)))
+            return Proposal("", (), "", Scratchpad(tuple(notes)), talk.usage, str(error))
+        finally:
+            self._spent += talk.usage
+        quotes = pick_quotes(evidence, said, rng) if isinstance(said, Explanation) else ()
+        return Proposal(said, quotes, "", Scratchpad((*notes, *choice)), talk.usage)
+
+    def further_quotes(
+        self, evidence: Evidence, own: Argument, view: JudgeView, rng: random.Random, question: str = ""
+    ) -> Sequence[QuoteRequest]:
+        """Quotes against its rivals, or in answer to a question; it sees the view, its own evidence, and nothing else.
+
+        What verified before a call failed is handed in; that it failed stands in `spent`.
+        """
+        limits = replace(self._limits, turns=max(1, self._limits.again), quotes=self._limits.handles)
+        ask = load("debater_rebuttal").fill(
+            label=next((each.label for each in view.arguments if each.explanation == own.canonical), "not among them"),
+            arguments=_sides(view),
+            question=f'The judge asks: "{question}"\n\n' if question else "",
+            count=str(limits.quotes),
+            moves=moves("DONE"),
+            turns=str(limits.turns),
+        )
+        reserve = longest_turn(("QUOTE", "DONE"), self._turn) + VERDICT
+        opened = self._opening(evidence, self._bounds(evidence), ask, reserve)
+        if isinstance(opened, str):
+            return ()
+        talk, _ = opened
+        discussion = Discussion(talk, evidence, limits, self._turn, ending="DONE", taken=own.quotes)
+        try:
+            discussion.run(0, rng)
+        except NoAnswerError:
+            pass  # counted in what was spent
+        finally:
+            self._spent += talk.usage
+        return tuple(_requested(quote, evidence) for quote in discussion.quotes)
+
+    def _proposed(self, case: _Case, problem: str, rng: random.Random) -> Proposal:
+        """From wherever the conversation stands to the end of the argument."""
+        discussion, reason = case.discussion, "Go on."
+        if problem and not case.broken:
+            case.talk.tell(load("debater_problem").fill(problem=barred(problem)))
+            if not discussion.firing:
+                discussion.left = self._limits.again
+                case.ready = False
+        case.broken = False
+        if not case.ready:
+            reason = discussion.run(self._final(case.bounds), rng)
+            case.ready = True
+        said, choice = explain(case.talk, case.evidence, case.bounds, self._lexicon, reason, rng, self._candidates)
+        case.said = said
+        case.notes.extend(choice)
+        chosen = self._chosen(case, rng)
+        argument = self._argument(case, chosen, rng)
+        quotes = tuple(_requested(discussion.quotes[number - 1], case.evidence) for number in chosen)
+        return Proposal(said, quotes, argument, case.scratchpad(), case.talk.usage)
+
+    def _chosen(self, case: _Case, rng: random.Random) -> tuple[int, ...]:
+        """The quotes to hand in, by number: asked for only where there is a choice."""
+        discussion, most = case.discussion, self._limits.handles
+        ways = choices(len(discussion.quotes), discussion.firing, most)
+        if len(ways) == 1:
+            if len(ways[0]) < most:
+                case.notes.append(f"hands in {len(ways[0])} quotes: no more verified")
+            return ways[0]
+        shown = [f"Q{number}: {discussion.shown(quote)}" for number, quote in enumerate(discussion.quotes, start=1)]
+        case.talk.tell(load("debater_handles").fill(quotes="\n".join(shown), count=str(most), example=handles(ways[0])))
+        longest = max(len(handles(way)) for way in ways)
+        reply = case.talk.ask(Grammar(handles_grammar(ways)), longest, rng)
+        case.talk.say(reply.text)
+        case.notes.append(f"hands in {reply.text}")
+        return next(way for way in ways if handles(way) == reply.text)
+
+    def _argument(self, case: _Case, chosen: Sequence[int], rng: random.Random) -> str:
+        """At most so many words; without them where the model does not answer, for the explanation stands."""
+        most = self._limits.words
+        quotes = f"Your quotes are {handles(chosen)}." if chosen else "You have no quotes."
+        case.talk.tell(load("debater_argument").fill(quotes=quotes, words=str(most)))
+        try:
+            reply = case.talk.ask(Free(), TOKENS_A_WORD * most, rng)
+        except NoAnswerError as error:
+            case.notes.append(f"no argument: {inline(str(error))}")
+            return ""
+        words = reply.text.split()
+        if reply.cut or len(words) > most:
+            case.notes.append(f"the argument went on after {min(len(words), most)} words")
+        argument = " ".join(words[:most])
+        case.talk.say(inline(argument))
+        return argument
+
+    def _opened(self, evidence: Evidence) -> _Case | str:
+        """A conversation up to its first turn, or why there can be none."""
+        bounds, limits = self._bounds(evidence), self._limits
+        tries = limits.tries if self._try_text is not None else 0
+        ask = load("debater_turns").fill(
+            moves=moves("EXPLAIN", tries), turns=str(limits.turns), words=str(limits.words)
+        )
+        turns = longest_turn(("QUOTE", "TRY", "EXPLAIN"), self._turn) + TYPICAL_TURN * limits.turns
+        opened = self._opening(evidence, bounds, ask, turns + self._final(bounds))
+        if isinstance(opened, str):
+            return opened
+        talk, notes = opened
+        discussion = Discussion(talk, evidence, limits, self._turn, try_text=self._try_text, notes=notes)
+        return _Case(evidence, bounds, talk, discussion)
+
+    def _opening(
+        self, evidence: Evidence, bounds: Bounds, ask: str, reserve: int
+    ) -> tuple[Conversation, list[str]] | str:
+        """The first message, with room left for so many tokens, and notes on how it was made; or why it cannot be."""
+        if not any(example.peak >= evidence.thresholds.high for example in evidence.examples):
+            return "the feature fires in none of its examples"
+        room = self._lm.context_tokens
+
+        def fits(opening: str) -> bool:
+            return self._lm.count_tokens([Message("user", f"{opening}\n{ask}".rstrip())]) + reserve <= room
+
+        briefing = brief(evidence, bounds, fits)
+        if briefing is None:
+            return (
+                f"a context of {room} tokens is too small: there is no room for three examples and the {reserve} "
+                "tokens that may be written after them; take a model with a longer context"
+            )
+        talk = Conversation(self._lm, f"{briefing.text}\n{ask}".rstrip(), temperature=self._temperature)
+        return talk, [f"prompts: {_versions()}", *briefing.notes]
+
+    def _bounds(self, evidence: Evidence) -> Bounds:
+        return fitting_bounds(self._lm.context_tokens, self._lexicon, evidence)
+
+    def _final(self, bounds: Bounds) -> int:
+        """Tokens that come after the last turn."""
+        return longest_output(bounds) + TOKENS_A_WORD * self._limits.words + VERDICT
+
+
+@dataclass(slots=True)
+class _Case:
+    """One feature's conversation. `ready` says that the turns are over, `broken` that the last call failed."""
+
+    evidence: Evidence
+    bounds: Bounds
+    talk: Conversation
+    discussion: Discussion
+    said: Explanation | str = ""
+    ready: bool = False
+    broken: bool = False
+
+    @property
+    def notes(self) -> list[str]:
+        return self.discussion.notes
+
+    def scratchpad(self) -> Scratchpad:
+        """The notes since the last time."""
+        lines = tuple(self.notes)
+        self.notes.clear()
+        return Scratchpad(lines)
+
+
+def _failed(reason: str) -> Proposal:
+    return Proposal("", (), "", Scratchpad((reason,)), failure=reason)
+
+
+def _requested(quote: Quote, evidence: Evidence) -> QuoteRequest:
+    return QuoteRequest(quote.text(evidence), quote.example, quote.start, quote.stop)
+
+
+def _sides(view: JudgeView) -> str:
+    """The sides as the judge sees them, with all that was quoted for them."""
+    lines: list[str] = []
+    for argument in view.arguments:
+        answers = [answer for turn in view.rounds for answer in turn.answers if answer.label == argument.label]
+        quotes = [*argument.quotes, *(quote for answer in answers for quote in answer.quotes)]
+        lines += [f"{argument.label}: {one_line(argument.explanation)}", *(f'- "{quote}"' for quote in quotes)]
+    return "\n".join(lines)
+
+
+def _alike(one: Evidence, other: Evidence) -> bool:
+    """Whether they hold the same examples, in whatever order."""
+    return one.feature == other.feature and Counter(one.examples) == Counter(other.examples)
+
+
+def _turn_bounds(context_tokens: int) -> TurnBounds:
+    """Full length from a context of 16,384 tokens, in proportion below."""
+    share = min(1.0, context_tokens / _FULL_SIZE)
+    full = TurnBounds()
+    return TurnBounds(max(60, int(share * full.note)), max(60, int(share * full.text)))
+
+
+def _versions() -> str:
+    return ", ".join(f"{name} {load(name).version}" for name in names() if name.startswith("debater"))
