@@ -12,29 +12,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agents.debate import Settings, admit
-    from agents.debater import Debater, SearchDebater, TextDebater
-    from agents.judge import Ballot, BuiltinJudge, Judge, judge_prompt
+    from agents.debater import Debater, Respondent, SearchDebater, TextDebater
+    from agents.judge import Ballot, BuiltinJudge, Judge, Question, Questioner
+    from agents.judge_prompts import judge_prompt
+    from agents.lm_judge import LMJudge
     from agents.picking import pick_quotes
+    from agents.procedure import Procedure
     from agents.quotes import Quote, QuoteRequest, Rejected, verify
-    from agents.transcript import (
-        Abstained,
-        Argument,
-        Chosen,
-        Consensus,
-        Forfeit,
-        JudgeView,
-        Proposal,
-        Scratchpad,
-        Side,
-        Transcript,
-        Turn,
-        Verdict,
-        Vote,
-    )
+    from agents.transcript import Abstained, Chosen, Consensus, Side, Transcript, Verdict, Vote
+    from agents.turns import Answer, Argument, Forfeit, Proposal, Round, Scratchpad, Turn
+    from agents.views import JudgeView
     from agents.voting import orders
 
 __all__ = [
     "Abstained",
+    "Answer",
     "Argument",
     "Ballot",
     "BuiltinJudge",
@@ -44,10 +36,16 @@ __all__ = [
     "Forfeit",
     "Judge",
     "JudgeView",
+    "LMJudge",
+    "Procedure",
     "Proposal",
+    "Question",
+    "Questioner",
     "Quote",
     "QuoteRequest",
     "Rejected",
+    "Respondent",
+    "Round",
     "Scratchpad",
     "SearchDebater",
     "Settings",
@@ -66,14 +64,16 @@ __all__ = [
 
 _HOMES = {
     "debate": ("Settings", "admit"),
-    "debater": ("Debater", "SearchDebater", "TextDebater"),
-    "judge": ("Ballot", "BuiltinJudge", "Judge", "judge_prompt"),
+    "debater": ("Debater", "Respondent", "SearchDebater", "TextDebater"),
+    "judge": ("Ballot", "BuiltinJudge", "Judge", "Question", "Questioner"),
+    "judge_prompts": ("judge_prompt",),
+    "lm_judge": ("LMJudge",),
     "picking": ("pick_quotes",),
+    "procedure": ("Procedure",),
     "quotes": ("Quote", "QuoteRequest", "Rejected", "verify"),
-    "transcript": (
-        *("Abstained", "Argument", "Chosen", "Consensus", "Forfeit", "JudgeView", "Proposal"),
-        *("Scratchpad", "Side", "Transcript", "Turn", "Verdict", "Vote"),
-    ),
+    "transcript": ("Abstained", "Chosen", "Consensus", "Side", "Transcript", "Verdict", "Vote"),
+    "turns": ("Answer", "Argument", "Forfeit", "Proposal", "Round", "Scratchpad", "Turn"),
+    "views": ("JudgeView",),
     "voting": ("orders",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -9,20 +9,12 @@ from dataclasses import dataclass, replace
 
 from agents.debater import Debater
 from agents.judge import Judge
+from agents.procedure import PLAIN, Procedure
 from agents.quotes import Quote, QuoteRequest, Rejected, share_of_tokens, verify_all
-from agents.transcript import (
-    Abstained,
-    Argument,
-    Consensus,
-    Forfeit,
-    Proposal,
-    Side,
-    Transcript,
-    Turn,
-    Verdict,
-    Vote,
-)
-from agents.voting import cast, decide, letters, papers
+from agents.rounds import SPENT, Calls, Hearing, Shuffled, Speaker
+from agents.transcript import Abstained, Consensus, Side, Transcript, Verdict, Vote
+from agents.turns import Argument, Forfeit, Proposal, Round, Turn
+from agents.voting import cast, decide, decide_alone, letters, orders, papers
 from dsl.complexity import bits
 from dsl.errors import ExplanationError
 from dsl.lexicon import Lexicon
@@ -39,9 +31,9 @@ DevScore = Callable[[Explanation], float]
 class Settings:
     """The limits of a debate; reaching one is an outcome in the transcript, never an error.
 
-    `attempts` counts proposals of one debater, `calls` those of all debaters and the judge's votes together. `words`
-    bounds an argument's text, `characters` the canonical text of an explanation. `agreement` is the share of orders
-    that must agree with the choice.
+    `attempts` counts proposals of one debater, `calls` those of all debaters, what they and the judge say in rounds,
+    and the judge's votes together. `words` bounds an argument's text, `characters` the canonical text of an
+    explanation. `agreement` is the share of orders that must be answered, and that must agree with the choice.
     """
 
     attempts: int = 3
@@ -60,11 +52,13 @@ def debate(
     rng: random.Random,
     settings: Settings = Settings(),
     lexicon: Lexicon | None = None,
+    procedure: Procedure = PLAIN,
 ) -> Transcript:
     """Hold one debate on one feature's evidence; the same arguments and seed give the same transcript.
 
     `dev_score` rates an explanation on examples that nobody here sees: it breaks ties and picks the fallback when the
-    judge abstains. `lexicon` expands the short forms of explanations that were proposed as text.
+    judge abstains. `lexicon` expands the short forms of explanations that were proposed as text. `procedure` says what
+    the judge sees, and what is said before it votes.
 
     >>> transcript = debate(evidence, debaters, BuiltinJudge(), dev_score, random.Random(0))  # doctest: +SKIP
     >>> transcript.outcome, transcript.winner.argument.canonical  # doctest: +SKIP
@@ -72,10 +66,11 @@ def debate(
     """
     seed = str(rng.getrandbits(64))
     rules = _Rules(settings, lexicon, share_of_tokens(evidence, max(1, len(debaters))))
-    calls = _Calls(settings.calls)
-    turns, cases, forfeits = _propose(evidence, debaters, rules, calls, seed)
+    calls = Calls(settings.calls)
+    shuffled = Shuffled.of(evidence, random.Random(f"{seed} shuffle"))
+    turns, cases, forfeits = _propose(shuffled, debaters, rules, calls, seed)
     sides = _sides(cases, debaters, dev_score, seed)
-    best = _best_by_dev(sides, seed)
+    rounds: tuple[Round, ...] = ()
     votes: tuple[Vote, ...] = ()
     verdict: Verdict
     if not sides:
@@ -83,13 +78,21 @@ def debate(
     elif len(sides) == 1:
         verdict = Consensus(0)
     else:
-        ballot_papers = papers(sides, evidence, random.Random(f"{seed} orders"))
-        if calls.spend(len(ballot_papers)):
-            votes = cast(ballot_papers, judge)
-            verdict = decide(sides, votes, judge.margin, settings.agreement)
+        speakers = {side.label: _speaker(side, debaters, cases) for side in sides}
+        hearing = Hearing(sides, speakers, shuffled, rules.share, procedure, seed)
+        count = len(sides) if procedure.format == "consultancy" else len(orders(len(sides)))
+        rounds = hearing.hold(judge, calls, keep=count)
+        if calls.spend(count):
+            votes = cast(papers(sides, evidence, random.Random(f"{seed} orders"), procedure, rounds), judge)
+            match procedure.format:
+                case "debate":
+                    verdict = decide(sides, votes, judge.margin, settings.agreement)
+                case "consultancy":
+                    verdict = decide_alone(sides, votes, judge.margin)
         else:
-            verdict = Abstained(_SPENT)
-    return Transcript(evidence, turns, sides, forfeits, votes, verdict, best)
+            verdict = Abstained(SPENT)
+    best = _best_by_dev(sides, seed)
+    return Transcript(evidence, turns, sides, forfeits, votes, verdict, best, rounds, procedure, judge.name)
 
 
 def admit(
@@ -136,55 +139,46 @@ class _Rules:
         return answers, Argument(explanation, quotes, proposal.argument)
 
 
-@dataclass(slots=True)
-class _Calls:
-    """How many calls the debate has left."""
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An argument that stands, and the same with its quotes in the numbers that its debater saw."""
 
-    left: int
-
-    def spend(self, count: int = 1) -> bool:
-        """Whether there were as many left; if not, none is spent."""
-        enough = count <= self.left
-        self.left -= count if enough else 0
-        return enough
-
-
-_SPENT = "the debate's limit of calls was reached"
+    argument: Argument
+    as_shown: Argument
 
 
 def _propose(
-    evidence: Evidence, debaters: Sequence[Debater], rules: _Rules, calls: _Calls, seed: str
-) -> tuple[tuple[Turn, ...], dict[int, Argument], tuple[Forfeit, ...]]:
+    shuffled: Shuffled, debaters: Sequence[Debater], rules: _Rules, calls: Calls, seed: str
+) -> tuple[tuple[Turn, ...], dict[int, _Case], tuple[Forfeit, ...]]:
     """Each debater alone, on the same examples in the same shuffled order; at most so many attempts each."""
-    shown, numbers = _shuffled(evidence, random.Random(f"{seed} shuffle"))
     turns: list[Turn] = []
-    cases: dict[int, Argument] = {}
+    cases: dict[int, _Case] = {}
     forfeits: list[Forfeit] = []
     for seat, debater in enumerate(debaters):
         problem, attempt = "", 0
         while seat not in cases and attempt < rules.settings.attempts:
             if not calls.spend():
-                problem = _SPENT
+                problem = SPENT
                 break
             attempt += 1
-            proposal = debater.propose(shown, random.Random(f"{seed} {seat} {attempt}"), problem)
-            answer = rules.check(proposal, shown)[1]
+            proposal = debater.propose(shuffled.shown, random.Random(f"{seed} {seat} {attempt}"), problem)
+            answer = rules.check(proposal, shuffled.shown)[1]
             problem = answer if isinstance(answer, str) else ""  # speaks of examples by the numbers that it was shown
-            proposal = replace(proposal, quotes=tuple(_renumbered(quote, numbers) for quote in proposal.quotes))
-            answers, case = rules.check(proposal, evidence)
+            proposal = replace(proposal, quotes=tuple(map(shuffled.renumbered, proposal.quotes)))
+            answers, case = rules.check(proposal, shuffled.evidence)
             turns.append(Turn(debater.name, seat, attempt, proposal, answers, problem))
-            if isinstance(case, Argument):
-                cases[seat] = case
+            if isinstance(case, Argument) and isinstance(answer, Argument):
+                cases[seat] = _Case(case, answer)
         if seat not in cases:
             forfeits.append(Forfeit(debater.name, seat, attempt, problem))
     return tuple(turns), cases, tuple(forfeits)
 
 
-def _sides(cases: dict[int, Argument], debaters: Sequence[Debater], dev_score: DevScore, seed: str) -> tuple[Side, ...]:
+def _sides(cases: dict[int, _Case], debaters: Sequence[Debater], dev_score: DevScore, seed: str) -> tuple[Side, ...]:
     """Explanations that provably predict the same merge; labels are drawn without regard to who sits where."""
     seats: list[list[int]] = []
     for seat, case in cases.items():
-        same = (taken for taken in seats if equivalent(cases[taken[0]].explanation, case.explanation))
+        same = (taken for taken in seats if equivalent(cases[taken[0]].argument.explanation, case.argument.explanation))
         merged = next(same, None)
         if merged is None:
             seats.append([seat])
@@ -196,12 +190,21 @@ def _sides(cases: dict[int, Argument], debaters: Sequence[Debater], dev_score: D
 
 
 def _side(
-    taken: list[int], label: str, cases: dict[int, Argument], debaters: Sequence[Debater], dev_score: DevScore
+    taken: list[int], label: str, cases: dict[int, _Case], debaters: Sequence[Debater], dev_score: DevScore
 ) -> Side:
     """Of explanations that say the same the shortest stands for all; of equally short ones the first."""
-    argument = cases[min(taken, key=lambda seat: bits(cases[seat].explanation))]
+    argument = cases[_shortest(taken, cases)].argument
     names = tuple(debaters[seat].name for seat in taken)
     return Side(argument, label, tuple(taken), names, dev_score(argument.explanation))
+
+
+def _speaker(side: Side, debaters: Sequence[Debater], cases: dict[int, _Case]) -> Speaker:
+    seat = _shortest(side.seats, cases)
+    return Speaker(debaters[seat], seat, cases[seat].as_shown)
+
+
+def _shortest(seats: Sequence[int], cases: dict[int, _Case]) -> int:
+    return min(seats, key=lambda seat: bits(cases[seat].argument.explanation))
 
 
 def _best_by_dev(sides: Sequence[Side], seed: str) -> int | None:
@@ -213,20 +216,6 @@ def _best_by_dev(sides: Sequence[Side], seed: str) -> int | None:
         return -sides[number].dev_score, bits(explanation), drawn
 
     return min(range(len(sides)), key=rank, default=None)
-
-
-def _shuffled(evidence: Evidence, rng: random.Random) -> tuple[Evidence, list[int]]:
-    """The evidence with its examples shuffled, and each one's number in the original."""
-    numbers = list(range(len(evidence.examples)))
-    rng.shuffle(numbers)
-    return replace(evidence, examples=tuple(evidence.examples[number] for number in numbers)), numbers
-
-
-def _renumbered(request: QuoteRequest, numbers: list[int]) -> QuoteRequest:
-    """From the shuffled numbers that debaters see to the evidence's own; a number out of range stays out of range."""
-    if request.example is None or not 0 <= request.example < len(numbers):
-        return request
-    return replace(request, example=numbers[request.example])
 
 
 def _fires(evidence: Evidence) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from agents.lm import Usage
-from agents.picking import pick_quotes
+from agents.picking import pick_against, pick_quotes
 from agents.quotes import QuoteRequest
 from agents.search import Labelled, search
-from agents.transcript import Argument, JudgeView, Proposal, Scratchpad
+from agents.turns import Argument, Proposal, Scratchpad
+from agents.views import JudgeView
 from dsl.errors import ExplanationError
 from dsl.lexicon import Lexicon
 from dsl.nodes import Explanation
@@ -100,6 +101,18 @@ class SearchDebater:
         must_hold = [Labelled.of(counterexample) for counterexample in counterexamples]
         return self._search(evidence, must_hold, argument.explanation, rng)
 
+    def further_quotes(
+        self,
+        evidence: Evidence,
+        own: Argument,
+        view: JudgeView,
+        rng: random.Random,
+        question: str = "",
+    ) -> Sequence[QuoteRequest]:
+        """Where its explanation is right and a rival's is wrong, whatever the question: it reads none."""
+        del question
+        return _against_rivals(evidence, own, view, rng)
+
     def _search(
         self, evidence: Evidence, must_hold: Sequence[Labelled], start: Explanation | None, rng: random.Random
     ) -> Proposal:
@@ -142,9 +155,27 @@ class TextDebater:
         del argument, counterexamples
         return self.propose(evidence, rng)
 
+    def further_quotes(
+        self,
+        evidence: Evidence,
+        own: Argument,
+        view: JudgeView,
+        rng: random.Random,
+        question: str = "",
+    ) -> Sequence[QuoteRequest]:
+        """Where its explanation is right and a rival's is wrong, whatever the question: it reads none."""
+        del question
+        return _against_rivals(evidence, own, view, rng)
+
 
 def _proposal(evidence: Evidence, explanation: Explanation, notes: Scratchpad, rng: random.Random) -> Proposal:
     return Proposal(explanation, pick_quotes(evidence, explanation, rng), _ARGUMENT, notes)
+
+
+def _against_rivals(evidence: Evidence, own: Argument, view: JudgeView, rng: random.Random) -> tuple[QuoteRequest, ...]:
+    said = [parse(argument.explanation) for argument in view.arguments]
+    rivals = [explanation for explanation in said if explanation != own.explanation]
+    return pick_against(evidence, own.explanation, rivals, rng, taken=own.quotes)
 
 
 _ARGUMENT = "Run the explanation on every quote: it marks what is marked, and nothing else."

@@ -10,31 +10,38 @@ import numpy as np
 
 from agents.lm import Usage
 from agents.partial import bounds
-from agents.transcript import JudgeView, ShownArgument, ShownQuote
+from agents.views import JudgeView, ShownQuote
 from dsl.batch import Batch
 from dsl.complexity import bits
 from dsl.nodes import Explanation
 from dsl.parse import parse
 from dsl.records import Context
-from prompts import load, one_line
 
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
     """One answer: a label or None (no clear best), and a score for each label, higher is better.
 
-    A judge without graded scores gives 1 to the label it chose. `none` is the score of answering NONE, on the same
-    scale, where the judge has one. Where no answer could be had, `answered` is False and `reason` says why. `thoughts`
-    is what it wrote before it answered.
+    Scores that are not `graded` are 1 for what was answered and 0 for all else. `none` is the score of answering NONE,
+    on the same scale, where the judge has one. Where no answer could be had, `answered` is False and `reason` says why;
+    otherwise `reason` holds what there is to know about the answer. `thoughts` is what was written before it.
+
+    Of a view of one side alone the answer is its label for YES and None for NO, with `none` as NO's score.
     """
 
     label: str | None
     scores: dict[str, float]
     reason: str = ""
     none: float | None = None
+    graded: bool = True
     answered: bool = True
     thoughts: str = ""
     usage: Usage = field(default_factory=Usage)
+
+    @classmethod
+    def failed(cls, reason: str, thoughts: str = "", usage: Usage | None = None) -> Ballot:
+        """No answer could be had."""
+        return cls(None, {}, reason, answered=False, thoughts=thoughts, usage=usage or Usage())
 
 
 @runtime_checkable
@@ -59,12 +66,21 @@ class Judge(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a judge asks the debaters; empty where it has no question, and `reason` says why it could not ask."""
+
+    text: str
+    reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
 @runtime_checkable
 class Questioner(Protocol):
     """A judge that may ask the debaters, who answer in quotes, before it votes."""
 
-    def ask(self, view: JudgeView) -> str:
-        """One question to all sides, about what it sees; empty where it has none or could not ask."""
+    def ask(self, view: JudgeView, words: int) -> Question:
+        """One question of at most so many words to all sides in view, which it calls by their labels there."""
         ...
 
 
@@ -73,7 +89,7 @@ class BuiltinJudge:
 
     A side scores the share of the quotes' tokens whose highlight it predicts, less a small price per bit. A quote is
     cut out of a longer text: a token on which what was cut off could decide earns a half, whichever way the quote
-    shows it, so that no explanation gains or loses by looking back.
+    shows it, so that no explanation gains or loses by looking back. Where nothing is quoted it cannot judge.
     """
 
     name = "builtin"
@@ -86,28 +102,20 @@ class BuiltinJudge:
         return [self._vote(view) for view in views]
 
     def _vote(self, view: JudgeView) -> Ballot:
-        quotes = [quote for argument in view.arguments for quote in argument.quotes]
+        quotes = view.quotes
         if not quotes:
-            return Ballot(None, {}, "there are no quotes to run the explanations on", answered=False)
+            return Ballot.failed("there are no quotes to run the explanations on")
         scores = {argument.label: self._score(argument.explanation, quotes) for argument in view.arguments}
         best, *rest = sorted(scores, key=lambda label: -scores[label])
         clear = all(scores[best] - scores[label] >= self.margin for label in rest)
         return Ballot(best if clear else None, scores)
 
-    def _score(self, text: str, quotes: list[ShownQuote]) -> float:
+    def _score(self, text: str, quotes: Sequence[ShownQuote]) -> float:
         explanation = parse(text)
         return _agreement(explanation, quotes) - self._price_per_bit * bits(explanation)
 
 
-def judge_prompt(view: JudgeView) -> str:
-    """The view as the text that a language model reads; what comes from a corpus is escaped."""
-    return load("judge").fill(
-        arguments="\n\n".join(_argument(argument) for argument in view.arguments),
-        labels=", ".join(view.labels),
-    )
-
-
-def _agreement(explanation: Explanation, quotes: list[ShownQuote]) -> float:
+def _agreement(explanation: Explanation, quotes: Sequence[ShownQuote]) -> float:
     """The share of the quotes' tokens that the explanation gets right; undecided ones count a half."""
     batch = Batch.of([Context(quote.tokens) for quote in quotes])
     marks = np.zeros(batch.ids.shape, dtype=bool)
@@ -118,8 +126,3 @@ def _agreement(explanation: Explanation, quotes: list[ShownQuote]) -> float:
         lower, upper = bounds(explanation.predicted, batch)
     credit = np.where(lower == upper, lower == marks, 0.5)
     return float(credit[batch.mask].mean())
-
-
-def _argument(argument: ShownArgument) -> str:
-    quotes = [f'- "{quote}"' for quote in argument.quotes]
-    return "\n".join([f"Explanation {argument.label}: {one_line(argument.explanation)}", "Its quotes:", *quotes])

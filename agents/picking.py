@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Bool
@@ -18,6 +19,7 @@ from dsl.records import Context, Evidence
 _WIDEST = 16  # tokens: enough for a sentence, and three of them leave room under the limit of what may be shown
 _LEFTS = (3, 5, 7, 11, 15)
 _MOST_SIDES = 6
+_FAILURES_TRIED = 64  # a bound on the work, of which a few places suffice
 
 
 def pick_quotes(
@@ -44,6 +46,70 @@ def pick_quotes(
     if contrast is not None and chosen and isinstance(verify(contrast, evidence, [q for _, q in chosen]), Quote):
         return (*(request for request, _ in chosen), contrast)
     return tuple(request for request, _ in chosen)
+
+
+def pick_against(
+    evidence: Evidence,
+    explanation: Explanation,
+    rivals: Sequence[Explanation],
+    rng: random.Random,
+    count: int = 3,
+    taken: Sequence[Quote] = (),
+) -> tuple[QuoteRequest, ...]:
+    """Quotes that show rivals wrong: at most `count`, each rival's turn in order, all sure to verify beside `taken`.
+
+    Each ends at a token about which the explanation is right and the rival is wrong, both run on the quote alone, too:
+    missed where the feature plainly fires, or predicted where it is plainly silent. The strongest are shown first of
+    what fires, and of what is silent those that come at random.
+    """
+    fires = (evidence.activations >= evidence.thresholds.high) & evidence.batch.mask
+    silent = (evidence.activations <= evidence.thresholds.silent) & evidence.batch.mask
+    says = evaluate(explanation, evidence.batch) >= PREDICTED
+    against: list[Iterator[QuoteRequest]] = []
+    for rival in rivals:
+        claims = evaluate(rival, evidence.batch) >= PREDICTED
+        wrong = (fires & says & ~claims, silent & ~says & claims)
+        against.append(_failures(evidence, explanation, rival, wrong, rng, _width(evidence, count)))
+    chosen: list[tuple[QuoteRequest, Quote]] = []
+    while against and len(chosen) < count:
+        turn = against.pop(0)
+        for request in turn:
+            quote = verify(request, evidence, [*taken, *(quote for _, quote in chosen)])
+            if isinstance(quote, Quote):
+                chosen.append((request, quote))
+                against.append(turn)
+                break
+    return tuple(request for request, _ in chosen)
+
+
+def _failures(
+    evidence: Evidence,
+    explanation: Explanation,
+    rival: Explanation,
+    wrong: tuple[Bool[np.ndarray, "batch ctx"], Bool[np.ndarray, "batch ctx"]],
+    rng: random.Random,
+    width: int,
+) -> Iterator[QuoteRequest]:
+    """Spans that end where the rival is wrong, missed and wrongly predicted in turn; first those that show it alone."""
+    missed, alarms = (np.argwhere(places).tolist() for places in wrong)
+    rng.shuffle(missed)
+    rng.shuffle(alarms)
+    missed.sort(key=lambda place: -float(evidence.activations[place[0], place[1]]))
+    places = [place for pair in itertools.zip_longest(missed, alarms) for place in pair if place is not None]
+    unclear: list[QuoteRequest] = []
+    for row, position in places[:_FAILURES_TRIED]:
+        fires = bool(wrong[0][row, position])
+        tokens = evidence.examples[row].context.tokens
+        for left in sorted({min(left, position, width - 1) for left in (*_LEFTS, _WIDEST - 1)}):
+            cut = Batch.of([Context(tokens[position - left : position + 1])])
+            own, other = (float(evaluate(one, cut)[0, left]) >= PREDICTED for one in (explanation, rival))
+            request = whole_characters(Place(row, position - left, position + 1), evidence)
+            if own == fires and other != fires:
+                yield request
+                break
+        else:
+            unclear.append(request)
+    yield from unclear
 
 
 def _width(evidence: Evidence, count: int) -> int:

@@ -1,85 +1,42 @@
-"""What was said in a debate, by whom, and what a judge may see of it.
-
-A `Transcript` holds everything: scratchpads, refused quotes, names, scores. A `JudgeView` holds what was copied into it
-field by field, labels, explanations and the tokens of verified quotes, and so cannot leak what was never put there.
-"""
+"""What was said in a debate, by whom, and what came of it: scratchpads, refused quotes, names, scores and all."""
 
 from __future__ import annotations
 
-import codecs
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
 from agents.lm import Usage
-from agents.passages import shown, utf8
+from agents.passages import shown
+from agents.procedure import Procedure
 from agents.quotes import Quote, QuoteRequest, Rejected
+from agents.turns import Answer, Argument, Forfeit, Proposal, Round, Scratchpad, Turn
+from agents.views import JudgeView, ShownArgument, ShownQuote
 from dsl.complexity import bits
-from dsl.nodes import Explanation
 from dsl.records import Evidence
 from dsl.render import render
-from prompts import escape
+
+__all__ = [
+    "Abstained",
+    "Argument",
+    "Chosen",
+    "Consensus",
+    "Forfeit",
+    "Json",
+    "JudgeView",
+    "Outcome",
+    "Proposal",
+    "Scratchpad",
+    "ShownArgument",
+    "ShownQuote",
+    "Side",
+    "Transcript",
+    "Turn",
+    "Verdict",
+    "Vote",
+]
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
-
-
-@dataclass(frozen=True, slots=True)
-class Scratchpad:
-    """A debater's private notes, one line each: kept for readers of the run, hidden from judge and rivals."""
-
-    lines: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a debater hands in; a text in place of an explanation is parsed by the debate.
-
-    `failure` says why a debater has nothing to hand in, such as a language model that did not answer: the proposal
-    then cannot stand, and the reason is the turn's problem.
-    """
-
-    explanation: Explanation | str
-    quotes: tuple[QuoteRequest, ...]
-    argument: str = ""
-    scratchpad: Scratchpad = Scratchpad()
-    usage: Usage = field(default_factory=Usage)
-    failure: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One side's case: the explanation, the quotes that verified, and what its debater says for it."""
-
-    explanation: Explanation
-    quotes: tuple[Quote, ...]
-    text: str
-
-    @property
-    def canonical(self) -> str:
-        return render(self.explanation)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One attempt of one debater: what came, how each of its quotes fared, and what was wrong, if anything was."""
-
-    debater: str
-    seat: int
-    attempt: int
-    proposal: Proposal
-    quotes: tuple[Quote | Rejected, ...]
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forfeit:
-    """A debater that handed in nothing that could stand, and the last reason why."""
-
-    debater: str
-    seat: int
-    attempts: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +56,9 @@ class Vote:
 
     `order` names the sides, by their own labels, in the places where they stood; `shown` are the labels under which
     the judge saw them there. `label` and `scores` are mapped back to the sides' own labels. `none` is the score of
-    answering NONE, where the judge gives one. A vote that was not `answered` counts in no average and agrees with
-    nothing; its `reason` says why. `thoughts` are what the judge wrote before it answered: nobody else reads them.
+    answering NONE, where the judge gives one. Scores that are not `graded` are 1 for the choice and 0 for the rest. A
+    vote that was not `answered` counts in no average and agrees with nothing; its `reason` says why. `thoughts` are
+    what the judge wrote before it answered: nobody else reads them.
     """
 
     order: tuple[str, ...]
@@ -108,6 +66,7 @@ class Vote:
     label: str | None
     scores: tuple[tuple[str, float], ...]
     none: float | None = None
+    graded: bool = True
     reason: str = ""
     answered: bool = True
     thoughts: str = ""
@@ -143,7 +102,10 @@ Outcome = Literal["chosen", "consensus", "abstained"]
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A whole debate. Quotes refer to the evidence that it was held on; `best_by_dev` is the side a control reports."""
+    """A whole debate. Quotes refer to the evidence that it was held on; `best_by_dev` is the side a control reports.
+
+    `rounds` came between the proposals and the votes; `judge` is the name of whoever voted.
+    """
 
     evidence: Evidence
     turns: tuple[Turn, ...]
@@ -152,6 +114,9 @@ class Transcript:
     votes: tuple[Vote, ...]
     verdict: Verdict
     best_by_dev: int | None
+    rounds: tuple[Round, ...] = ()
+    procedure: Procedure = field(default_factory=Procedure)
+    judge: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -181,8 +146,10 @@ class Transcript:
 
     @property
     def quotes_by_status(self) -> dict[str, int]:
-        """How every quote asked for in any attempt fared."""
-        return dict(sorted(Counter(quote.status for turn in self.turns for quote in turn.quotes).items()))
+        """How every quote asked for in any attempt and any round fared."""
+        proposed = [quote.status for turn in self.turns for quote in turn.quotes]
+        added = [quote.status for turn in self.rounds for answer in turn.answers for quote in answer.quotes]
+        return dict(sorted(Counter(proposed + added).items()))
 
     @property
     def order_flips(self) -> int:
@@ -196,6 +163,8 @@ class Transcript:
         margin = self.verdict.margin if isinstance(self.verdict, Chosen) else None
         winner = self.winner
         return {
+            "procedure": asdict(self.procedure),
+            "judge": self.judge,
             "outcome": self.outcome,
             "reason": reason,
             "margin": margin,
@@ -206,6 +175,7 @@ class Transcript:
             "sides": [self._side(side) for side in self.sides],
             "rounds": [
                 {"kind": "propose", "turns": [self._turn(turn) for turn in self.turns]},
+                *(self._round(turn) for turn in self.rounds),
                 {"kind": "vote", "votes": [_vote(vote) for vote in self.votes]},
             ],
             "forfeits": [
@@ -228,7 +198,9 @@ class Transcript:
         spent = {seat: Usage() for seat in sorted(names)}
         for turn in self.turns:
             spent[turn.seat] += turn.proposal.usage
-        judge = sum((vote.usage for vote in self.votes), Usage())
+        for answer in (answer for turn in self.rounds for answer in turn.answers):
+            spent[answer.seat] += answer.usage
+        judge = sum([turn.usage for turn in self.rounds] + [vote.usage for vote in self.votes], Usage())
         return {
             "debaters": [{"debater": names[seat], "seat": seat, **asdict(usage)} for seat, usage in spent.items()],
             "judge": asdict(judge),
@@ -249,7 +221,6 @@ class Transcript:
 
     def _turn(self, turn: Turn) -> dict[str, Json]:
         said = turn.proposal.explanation
-        asked = zip(turn.proposal.quotes, turn.quotes, strict=False)
         return {
             "debater": turn.debater,
             "seat": turn.seat,
@@ -257,12 +228,31 @@ class Transcript:
             "explanation": shown([said]) if isinstance(said, str) else render(said),
             "argument": shown([turn.proposal.argument]),
             "scratchpad": [shown([line]) for line in turn.proposal.scratchpad.lines],
-            "quotes": [
-                self._quote(answer) if isinstance(answer, Quote) else _refused(request, answer)
-                for request, answer in asked
-            ],
+            "quotes": self._quotes(turn.proposal.quotes, turn.quotes),
             "problem": shown([turn.problem]),
         }
+
+    def _round(self, turn: Round) -> dict[str, Json]:
+        return {
+            "kind": turn.kind,
+            "question": shown([turn.question]),
+            "names": dict(turn.names),
+            "answers": [self._answer(answer) for answer in turn.answers],
+            "reason": shown([turn.reason]),
+        }
+
+    def _answer(self, answer: Answer) -> dict[str, Json]:
+        return {
+            "side": answer.side,
+            "quotes": self._quotes(answer.asked, answer.quotes),
+            "reason": shown([answer.reason]),
+        }
+
+    def _quotes(self, asked: tuple[QuoteRequest, ...], answers: tuple[Quote | Rejected, ...]) -> list[Json]:
+        return [
+            self._quote(answer) if isinstance(answer, Quote) else _refused(request, answer)
+            for request, answer in zip(asked, answers, strict=False)
+        ]
 
     def _quote(self, quote: Quote) -> dict[str, Json]:
         return {
@@ -274,74 +264,6 @@ class Transcript:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ShownQuote:
-    """A verified quote as a judge sees it: its source's tokens, and which of them the feature fires on."""
-
-    tokens: tuple[str, ...]
-    marks: tuple[bool, ...]
-
-    @classmethod
-    def of(cls, quote: Quote, evidence: Evidence) -> ShownQuote:
-        return cls(quote.tokens(evidence), quote.firing(evidence))
-
-    def __str__(self) -> str:
-        """The text with `<<` and `>>` round what fires; the same characters in the source are escaped."""
-        pieces: list[str] = []
-        inside = False
-        for text, mark in _whole_pieces(self.tokens, self.marks):
-            if mark != inside:
-                pieces.append("<<" if mark else ">>")
-                inside = mark
-            pieces.append(escape(text))
-        return "".join(pieces) + (">>" if inside else "")
-
-
-@dataclass(frozen=True, slots=True)
-class ShownArgument:
-    """One side as a judge sees it: a neutral label, the canonical explanation and the verified quotes."""
-
-    label: str
-    explanation: str
-    quotes: tuple[ShownQuote, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeView:
-    """All that a judge sees: the sides in one order."""
-
-    arguments: tuple[ShownArgument, ...]
-
-    @classmethod
-    def of(cls, labelled: Sequence[tuple[str, Argument]], evidence: Evidence) -> JudgeView:
-        """Copy what a judge may see, and only that, in the order given."""
-        return cls(
-            tuple(
-                ShownArgument(label, argument.canonical, tuple(ShownQuote.of(q, evidence) for q in argument.quotes))
-                for label, argument in labelled
-            )
-        )
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(argument.label for argument in self.arguments)
-
-
-def _whole_pieces(tokens: Sequence[str], marks: Sequence[bool]) -> Iterator[tuple[str, bool]]:
-    """Tokens joined until their bytes make whole characters; a piece is marked where any of its tokens is."""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    marked = False
-    for number, (token, mark) in enumerate(zip(tokens, marks, strict=True), start=1):
-        text = decoder.decode(utf8(token), final=number == len(tokens))
-        marked = marked or mark
-        if not decoder.getstate()[0]:
-            yield text, marked
-            marked = False
-        elif text:
-            yield text, marked
-            marked = mark
-
-
 def _vote(vote: Vote) -> dict[str, Json]:
     return {
         "order": list(vote.order),
@@ -349,6 +271,7 @@ def _vote(vote: Vote) -> dict[str, Json]:
         "label": vote.label,
         "scores": dict(vote.scores),
         "none": vote.none,
+        "graded": vote.graded,
         "answered": vote.answered,
         "reason": shown([vote.reason]),
         "thoughts": shown([vote.thoughts]),

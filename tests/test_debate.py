@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import agents
 from agents.debate import Settings, admit, debate
 from agents.debater import Debater, SearchDebater, TextDebater
-from agents.judge import Ballot, BuiltinJudge, Judge, judge_prompt
+from agents.judge import Ballot, BuiltinJudge, Judge
+from agents.judge_prompts import judge_prompt
 from agents.lm import Usage
 from agents.picking import pick_quotes
 from agents.quotes import Quote, QuoteRequest, Rejected, verify
@@ -197,7 +198,8 @@ class TestVerdict:
         class Hardly(Prefers):
             def _vote(self, view: JudgeView, text: str | None) -> Ballot:
                 found = super()._vote(view, text)
-                return dataclasses.replace(found, scores=dict.fromkeys(view.labels, 0.5) | {found.label: 0.55})
+                scores = {label: 0.5 + 0.05 * (label == found.label) for label in view.labels}
+                return dataclasses.replace(found, scores=scores)
 
         judge = Hardly(PIZZA)
         transcript = held(PIZZA, BROAD, judge=judge)

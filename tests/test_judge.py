@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import expressions
 
-from agents.judge import Ballot, BuiltinJudge, judge_prompt
+from agents.judge import Ballot, BuiltinJudge
+from agents.judge_prompts import judge_prompt
 from agents.partial import bounds
 from agents.quotes import Quote, QuoteRequest, verify
-from agents.transcript import Argument, JudgeView, ShownArgument, ShownQuote
+from agents.turns import Argument
+from agents.views import JudgeView, ShownArgument, ShownQuote
 from dsl.batch import Batch
 from dsl.evaluate import matches
 from dsl.nodes import Expression
