@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from agents.procedure import Procedure
 from autointerp import terminal
 from autointerp.options import CorpusOptions, RunOptions
 from dsl.errors import ExplanationError
@@ -47,8 +48,25 @@ ContextTokens = Annotated[
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder for the page and the results")]
 Count = Annotated[int, typer.Option("--features", metavar="N", min=1, help="how many live features, drawn by the seed")]
 Named = Annotated[list[str] | None, typer.Option("--feature", metavar="ID", help="hookpoint/index; may be repeated")]
-Debaters = Annotated[list[str] | None, typer.Option("--debater", metavar="SPEC", help="search[:STRATEGY] or text:FILE")]
-Judge = Annotated[str, typer.Option("--judge", metavar="SPEC", help="builtin")]
+LMS = "hf:PATH, vllm:PATH or openai:MODEL@BASE_URL"
+Debaters = Annotated[
+    list[str] | None,
+    typer.Option("--debater", metavar="SPEC", help=f"search[:STRATEGY], text:FILE, {LMS}; may be repeated"),
+]
+Judge = Annotated[str, typer.Option("--judge", metavar="SPEC", help=f"builtin, {LMS}")]
+Thinks = Annotated[bool, typer.Option("--judge-thinks", help="the judge writes before it answers")]
+Candidates = Annotated[
+    int, typer.Option("--candidates", min=1, help="explanations a language model draws to hand in the best")
+]
+Consultancy = Annotated[bool, typer.Option("--consultancy", help="the judge hears each side alone")]
+ExplanationsOnly = Annotated[bool, typer.Option("--explanations-only", help="a control: the judge sees no quotes")]
+Rebuttals = Annotated[int, typer.Option("--rebuttals", min=0, help="rounds in which sides quote against each other")]
+Questions = Annotated[int, typer.Option("--questions", min=0, help="rounds in which the judge may ask")]
+WriterSpec = Annotated[str | None, typer.Option("--writer", metavar="SPEC", help=f"writes texts for probes: {LMS}")]
+AtOnce = Annotated[
+    int | None, typer.Option("--at-once", min=1, help="features at hand in a process; more hide the wait for models")
+]
+Report = Annotated[bool, typer.Option("--report", help="say at the end what the debates were worth")]
 Probes = Annotated[int, typer.Option("--probe-tokens", min=0, help="budget of one attack, in tokens of the subject")]
 Rounds = Annotated[int, typer.Option("--rounds", min=0, help="how often, at most, an explanation is mended")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes; results do not depend on it")]
@@ -146,15 +164,34 @@ def explain(
     feature: Named = None,
     debater: Debaters = None,
     judge: Judge = "builtin",
+    judge_thinks: Thinks = False,
+    candidates: Candidates = 1,
+    consultancy: Consultancy = False,
+    explanations_only: ExplanationsOnly = False,
+    rebuttals: Rebuttals = 0,
+    questions: Questions = 0,
+    report: Report = False,
+    device: Device = "cpu",
     seed: Seed = 0,
     workers: Workers = None,
+    at_once: AtOnce = None,
     as_json: Json = False,
 ) -> None:
     """Debate features that came as records, with no model at hand."""
     from autointerp.records_run import explain_records
 
-    run = RunOptions(debaters=tuple(debater or ()), judge=judge, seed=seed, named=tuple(feature or ()), workers=workers)
-    explain_records(records, held_out, run, as_json=as_json)
+    run = RunOptions(
+        debaters=tuple(debater or ()),
+        judge=judge,
+        seed=seed,
+        named=tuple(feature or ()),
+        workers=workers,
+        procedure=_procedure(consultancy, explanations_only, rebuttals, questions),
+        judge_thinks=judge_thinks,
+        candidates=candidates,
+        at_once=at_once,
+    )
+    explain_records(records, held_out, run, as_json=as_json, reported=report, device=device)
 
 
 @app.command()
@@ -186,18 +223,42 @@ def debate(
     feature: Named = None,
     debater: Debaters = None,
     judge: Judge = "builtin",
+    judge_thinks: Thinks = False,
+    candidates: Candidates = 1,
+    consultancy: Consultancy = False,
+    explanations_only: ExplanationsOnly = False,
+    rebuttals: Rebuttals = 0,
+    questions: Questions = 0,
+    writer: WriterSpec = None,
+    report: Report = False,
     probe_tokens: Probes = 50_000,
     rounds: Rounds = 3,
     seed: Seed = 0,
     workers: Workers = None,
+    at_once: AtOnce = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Debate, attack, repair and score features of a model; with no model named, of the embedded one."""
     from autointerp.pipeline import explain_model
 
-    run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers, rounds)
-    explain_model(CorpusOptions(model, sae, corpus, mlm, store, device, context_tokens), run, out, as_json=as_json)
+    run = RunOptions(
+        debaters=tuple(debater or ()),
+        judge=judge,
+        seed=seed,
+        features=features,
+        named=tuple(feature or ()),
+        probe_tokens=probe_tokens,
+        workers=workers,
+        rounds=rounds,
+        procedure=_procedure(consultancy, explanations_only, rebuttals, questions),
+        judge_thinks=judge_thinks,
+        candidates=candidates,
+        writer=writer,
+        at_once=at_once,
+    )
+    options = CorpusOptions(model, sae, corpus, mlm, store, device, context_tokens)
+    explain_model(options, run, out, as_json=as_json, reported=report)
 
 
 @demo_app.callback()
@@ -207,10 +268,19 @@ def demo(
     feature: Named = None,
     debater: Debaters = None,
     judge: Judge = "builtin",
+    judge_thinks: Thinks = False,
+    candidates: Candidates = 1,
+    consultancy: Consultancy = False,
+    explanations_only: ExplanationsOnly = False,
+    rebuttals: Rebuttals = 0,
+    questions: Questions = 0,
+    writer: WriterSpec = None,
+    report: Report = False,
     probe_tokens: Probes = 50_000,
     rounds: Rounds = 3,
     seed: Seed = 0,
     workers: Workers = None,
+    at_once: AtOnce = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -219,9 +289,23 @@ def demo(
         return
     from autointerp.pipeline import explain_model
 
-    run = RunOptions(tuple(debater or ()), judge, seed, features, tuple(feature or ()), probe_tokens, workers, rounds)
+    run = RunOptions(
+        debaters=tuple(debater or ()),
+        judge=judge,
+        seed=seed,
+        features=features,
+        named=tuple(feature or ()),
+        probe_tokens=probe_tokens,
+        workers=workers,
+        rounds=rounds,
+        procedure=_procedure(consultancy, explanations_only, rebuttals, questions),
+        judge_thinks=judge_thinks,
+        candidates=candidates,
+        writer=writer,
+        at_once=at_once,
+    )
     page = out if out is not None or as_json else Path("autointerp-demo")
-    explain_model(CorpusOptions(), run, page, as_json=as_json)
+    explain_model(CorpusOptions(), run, page, as_json=as_json, reported=report)
 
 
 @demo_app.command()
@@ -271,6 +355,15 @@ def probe(
     code = probe_explanation(text, options, run, BankFiles(save, replay), threads=threads, as_json=as_json)
     if code:
         sys.exit(code)
+
+
+def _procedure(consultancy: bool, explanations_only: bool, rebuttals: int, questions: int) -> Procedure:
+    return Procedure(
+        format="consultancy" if consultancy else "debate",
+        shown="explanations" if explanations_only else "quotes",
+        rebuttals=rebuttals,
+        questions=questions,
+    )
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ import numpy as np
 from agents.debate import admit, debate
 from agents.debater import Debater
 from agents.judge import Judge
+from agents.lm import LanguageModel
 from agents.transcript import Argument, Side, Transcript
 from autointerp.at_hand import at_hand
 from autointerp.defence import Defence, defend
+from autointerp.lms.writing import LMWriter
 from autointerp.measures import side_scores
 from autointerp.options import RunOptions
 from autointerp.prevalence import StorePrevalence
@@ -23,6 +25,7 @@ from autointerp.sampling import Samples, sample
 from autointerp.scoring import Scores, TokenLookup, dev_score, score_explanation, shifted
 from autointerp.specs import make_debaters, make_judge
 from autointerp.suggesting import Suggesting
+from autointerp.trying import SubjectTryText
 from autointerp.word_vectors import embed
 from autointerp.workspace import Workspace
 from dsl.errors import InputError
@@ -32,6 +35,7 @@ from dsl.records import Counterexample, Evidence, HeldOut
 from probes.attack import Attack, attack
 from probes.generators import suite
 from probes.probing import Watch
+from probes.subject import Writer
 from probes.trial import Budget
 
 
@@ -45,6 +49,7 @@ class Court:
     debaters: Sequence[Debater]
     judge: Judge
     run: RunOptions
+    writer: Writer | None = None
 
     def dev_score(self, explanation: Explanation) -> float:
         return dev_score(explanation, self.samples.dev)
@@ -69,7 +74,7 @@ class Court:
             workspace.subject,
             [self.samples.evidence, self.samples.dev],
             self.samples.evidence.thresholds,
-            suite(at_hand(workspace, self.run.seed, rivals)),
+            suite(at_hand(workspace, self.run.seed, rivals, writer=self.writer)),
             Budget(self.run.probe_tokens, self.run.probes),
             self.rng(purpose),
             prevalence=StorePrevalence(workspace.store, workspace.subject.vocabulary),
@@ -122,18 +127,33 @@ class DebaterAtWork:
         return [admitted.explanation] if isinstance(admitted, Argument) else []
 
 
-def open_court(workspace: Workspace, index: int, run: RunOptions) -> Court:
-    """Sample the feature's behaviour; InputError where it never fires, or always."""
+def open_court(workspace: Workspace, index: int, run: RunOptions, models: Mapping[str, LanguageModel] = {}) -> Court:
+    """Sample the feature's behaviour; InputError where it never fires, or always. `models` are by their specs."""
     feature = workspace.subject.feature(index)
     samples = sample(workspace.store, workspace.subject.vocabulary, feature, seed=run.seed)
-    return Court(workspace, index, samples, make_debaters(run.debaters, workspace.lexicon), make_judge(run.judge), run)
+    debaters = make_debaters(
+        run.debaters,
+        workspace.lexicon,
+        models,
+        try_text=SubjectTryText(workspace.subject, index),
+        candidates=run.candidates,
+    )
+    judge = make_judge(run.judge, models, thinks=run.judge_thinks)
+    writer = None if run.writer is None else LMWriter(models[run.writer])
+    return Court(workspace, index, samples, debaters, judge, run, writer)
 
 
 def explain_feature(court: Court) -> FeatureResult:
     """Hold the debate, defend the explanation it chose, and score it beside the controls given the same treatment."""
     samples, workspace = court.samples, court.workspace
     transcript = debate(
-        samples.evidence, court.debaters, court.judge, court.dev_score, court.rng("debate"), lexicon=workspace.lexicon
+        samples.evidence,
+        court.debaters,
+        court.judge,
+        court.dev_score,
+        court.rng("debate"),
+        lexicon=workspace.lexicon,
+        procedure=court.run.procedure,
     )
     winner, best = winning_sides(transcript)
     rivals = [side.argument.explanation for side in transcript.sides]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from agents.procedure import Procedure
+
+WAITING_AT_ONCE = 8
+"""Features that a process has at hand while language models are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,11 @@ class RunOptions:
 
     `named` are feature ids; where there are none, `features` live ones are drawn under the seed. `probe_tokens` is the
     budget of one attack in tokens that the subject model reads, `probes` the most texts that it may try (None: as many
-    as that allows), `rounds` how often at most an explanation is mended and
-    attacked again. `workers` is the number of processes (None: as many
-    as there are cores, at most one a feature).
+    as that allows), `rounds` how often at most an explanation is mended and attacked again. `judge_thinks` lets a judge
+    that is a language model write before it answers; of `candidates` explanations a language model hands in the best;
+    `writer` is the language model that writes texts for probes. `workers` is the number of processes (None: as many as
+    there are cores, at most one a feature), `at_once` how many features each has at hand (None: one, or eight where a
+    language model is waited for).
     """
 
     debaters: tuple[str, ...] = ()
@@ -42,3 +49,17 @@ class RunOptions:
     workers: int | None = None
     rounds: int = 3
     probes: int | None = None
+    procedure: Procedure = field(default_factory=Procedure)
+    judge_thinks: bool = False
+    candidates: int = 1
+    writer: str | None = None
+    at_once: int | None = None
+
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """All that may be language models."""
+        return (*self.debaters, self.judge, *([self.writer] if self.writer else []))
+
+    def abreast(self, waiting: bool) -> int:
+        """How many features a process has at hand, with or without language models that are waited for."""
+        return self.at_once or (WAITING_AT_ONCE if waiting else 1)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from autointerp import printing, terminal
+from agents.lm import LanguageModel
+from autointerp import terminal
 from autointerp.features import explain_feature, open_court
+from autointerp.lms.opening import open_models
 from autointerp.options import CorpusOptions, RunOptions
-from autointerp.pool import Finished, Outcome, end, work_through
+from autointerp.outcomes import print_ending, print_outcomes
+from autointerp.pool import Finished, end, work_through
 from autointerp.report import write_report
 from autointerp.report.fill import feature_view
+from autointerp.specs import check_specs
 from autointerp.store import SPLITS
 from autointerp.workspace import Workspace, complete, open_workspace
 from dsl.errors import InputError, StoreError
@@ -28,23 +32,25 @@ PROMOTED = 10
 """Tokens of the logit lens that the page shows."""
 
 
-def explain_model(corpus: CorpusOptions, run: RunOptions, out: Path | None, *, as_json: bool) -> None:
-    """Explain features of a model: a line of JSON or a summary each, and a page under `out`."""
+def explain_model(
+    corpus: CorpusOptions, run: RunOptions, out: Path | None, *, as_json: bool, reported: bool = False
+) -> None:
+    """Explain features of a model: a line of JSON or a summary each, and a page under `out`.
+
+    `reported` adds what the debates were worth: who would have been as good, and where the judge leans.
+    """
+    check_specs(run)
     if out is not None:
         _writable(out)
     workspace = open_workspace(corpus)
     indices = choose_features(workspace, run)
-    work = ModelWork(replace(complete(corpus), store=workspace.store.folder), run, workspace.subject.hookpoint)
-    outcomes: list[Outcome] = []
-    for outcome in work_through(work, indices, run.workers):
-        outcomes.append(outcome)
-        if as_json:
-            terminal.print_line(outcome.line)
-        else:
-            printing.print_outcome(outcome)
+    with open_models(run.specs, device=corpus.device) as models:
+        corpus = replace(complete(corpus), store=workspace.store.folder)
+        work = ModelWork(corpus, run, workspace.subject.hookpoint, models)
+        abreast = run.abreast(waiting=bool(models))
+        outcomes = print_outcomes(work_through(work, indices, run.workers, abreast=abreast), as_json=as_json)
+    print_ending(outcomes, run.seed, reported=reported, as_json=as_json)
     finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
-    if not as_json:
-        printing.print_summary([outcome.line for outcome in finished], run.seed)
     if out is not None and finished:
         page = out / "index.html"
         title = f"{workspace.subject.model_name} · {workspace.subject.hookpoint}"
@@ -60,6 +66,7 @@ class ModelWork:
     corpus: CorpusOptions
     run: RunOptions
     hookpoint: str
+    models: Mapping[str, LanguageModel] = field(default_factory=dict)
 
     def open(self) -> Callable[[int], Finished]:
         torch.set_num_threads(1)  # as for all else that the pool runs
@@ -67,7 +74,7 @@ class ModelWork:
         subject = workspace.subject
 
         def explain(index: int) -> Finished:
-            court = open_court(workspace, index, self.run)
+            court = open_court(workspace, index, self.run, self.models)
             result = explain_feature(court)
             strings = subject.vocabulary.strings
             promoted = [(strings[token], raised) for token, raised in subject.promoted(index, PROMOTED)]

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agents.debate import admit, debate
 from agents.debater import Debater
+from agents.lm import LanguageModel
 from agents.transcript import Argument, Transcript
 from autointerp import printing, terminal
 from autointerp.defence import Defence
 from autointerp.features import baselines, winning_sides
 from autointerp.lexicons import DefaultLexicon
+from autointerp.lms.opening import open_models
 from autointerp.measures import side_scores
 from autointerp.options import RunOptions
-from autointerp.pool import Finished, Outcome, end, work_through
+from autointerp.outcomes import print_ending, print_outcomes
+from autointerp.pool import Finished, end, work_through
 from autointerp.records_file import FeatureRecord, read_records
 from autointerp.report.fill import feature_view
 from autointerp.results import FeatureResult
 from autointerp.sampling import Samples, held_out_of, split_records, thresholds_of
 from autointerp.scoring import dev_score, score_explanation
-from autointerp.specs import default_debaters, make_debaters, make_judge
+from autointerp.specs import check_specs, default_debaters, make_debaters, make_judge
 from dsl.batch import Batch
 from dsl.errors import InputError
 from dsl.evaluate import evaluate
@@ -47,8 +50,11 @@ def predict_records(text: str, path: Path, *, as_json: bool) -> None:
                 printing.print_prediction(record.feature, number, example, values)
 
 
-def explain_records(path: Path, held_out: Path | None, run: RunOptions, *, as_json: bool) -> None:
-    """Explain every feature of a records file, or the named ones."""
+def explain_records(
+    path: Path, held_out: Path | None, run: RunOptions, *, as_json: bool, reported: bool = False, device: str = "cpu"
+) -> None:
+    """Explain every feature of a records file, or the named ones; local language models run on `device`."""
+    check_specs(run)
     records = {record.feature: record for record in read_records(path)}
     unseen = {record.feature: record for record in read_records(held_out)} if held_out is not None else None
     missing = [name for name in run.named if name not in records]
@@ -56,16 +62,11 @@ def explain_records(path: Path, held_out: Path | None, run: RunOptions, *, as_js
         raise InputError(f"{path} has no feature {', '.join(missing)}; it has {_some(records)}")
     names = list(dict.fromkeys(run.named)) or list(records)
     DefaultLexicon().prepare()
-    outcomes: list[Outcome] = []
-    for outcome in work_through(RecordsWork(records, unseen, run), names, run.workers):
-        outcomes.append(outcome)
-        if as_json:
-            terminal.print_line(outcome.line)
-        else:
-            printing.print_outcome(outcome)
-    finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
-    if not as_json:
-        printing.print_summary([outcome.line for outcome in finished], run.seed)
+    with open_models(run.specs, device=device) as models:
+        work = RecordsWork(records, unseen, run, models)
+        abreast = run.abreast(waiting=bool(models))
+        outcomes = print_outcomes(work_through(work, names, run.workers, abreast=abreast), as_json=as_json)
+    print_ending(outcomes, run.seed, reported=reported, as_json=as_json)
     end(outcomes)
 
 
@@ -76,21 +77,29 @@ class RecordsWork:
     records: Mapping[str, FeatureRecord]
     unseen: Mapping[str, FeatureRecord] | None
     run: RunOptions
+    models: Mapping[str, LanguageModel] = field(default_factory=dict)
 
     def open(self) -> Callable[[str], Finished]:
         lexicon = DefaultLexicon()
-        judge = make_judge(self.run.judge)
+        judge = make_judge(self.run.judge, self.models, thinks=self.run.judge_thinks)
 
         def explain(name: str) -> Finished:
             examples = self.records[name].examples
-            debaters = make_debaters(self.run.debaters or default_debaters(len(examples)), lexicon)
+            specs = self.run.debaters or default_debaters(len(examples))
+            debaters = make_debaters(specs, lexicon, self.models, candidates=self.run.candidates)
             if self.unseen is None:
                 samples = split_records(name, examples, self.run.seed)
             else:
                 samples = all_as_evidence(name, examples, self.unseen.get(name))
             rng = random.Random(f"{self.run.seed} {name} debate")
             transcript = debate(
-                samples.evidence, debaters, judge, lambda one: dev_score(one, samples.dev), rng, lexicon=lexicon
+                samples.evidence,
+                debaters,
+                judge,
+                lambda one: dev_score(one, samples.dev),
+                rng,
+                lexicon=lexicon,
+                procedure=self.run.procedure,
             )
             result = _scored(transcript, samples, self.run.seed)
             if self.unseen is None:

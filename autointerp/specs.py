@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agents.debater import Debater, SearchDebater, TextDebater
 from agents.judge import BuiltinJudge, Judge
+from agents.lm import LanguageModel
+from agents.lm_debater import LMDebater
+from agents.lm_judge import LMJudge
 from agents.search import STRATEGIES
+from agents.trying import TryText
+from autointerp.lms.opening import KINDS, ModelSpec, is_model
+from autointerp.options import RunOptions
 from dsl.errors import InputError
 from dsl.lexicon import Lexicon
 
@@ -25,19 +31,57 @@ def default_debaters(examples: int) -> tuple[str, ...]:
     return DEFAULT_DEBATERS if examples >= FEW_EXAMPLES else ("search:additive",)
 
 
-def make_debaters(specs: Sequence[str], lexicon: Lexicon) -> tuple[Debater, ...]:
-    """One debater a spec, in order: `search`, `search:STRATEGY`, `text:FILE`; with no specs, three searches."""
-    return tuple(_debater(spec, lexicon) for spec in specs or DEFAULT_DEBATERS)
+def make_debaters(
+    specs: Sequence[str],
+    lexicon: Lexicon,
+    models: Mapping[str, LanguageModel] = {},
+    *,
+    try_text: TryText | None = None,
+    candidates: int = 1,
+) -> tuple[Debater, ...]:
+    """One debater a spec, in order: `search[:STRATEGY]`, `text:FILE`, a language model; with no specs, three searches.
+
+    `models` are the language models, by spec, that were opened. Those debaters hold a conversation: make them anew for
+    every feature. `try_text` is their probe tool, `candidates` the explanations that each draws to hand in the best.
+    """
+
+    def debater(spec: str) -> Debater:
+        if is_model(spec):
+            return LMDebater(models[spec], lexicon, try_text, candidates=candidates)
+        return _debater(spec, lexicon)
+
+    return tuple(debater(spec) for spec in specs or DEFAULT_DEBATERS)
 
 
-def make_judge(spec: str) -> Judge:
-    """`builtin`: the judge that runs each explanation on the verified quotes."""
+def make_judge(spec: str, models: Mapping[str, LanguageModel] = {}, *, thinks: bool = False) -> Judge:
+    """`builtin`, the judge that runs each explanation on the verified quotes, or a language model, which may think."""
+    if is_model(spec):
+        return LMJudge(models[spec], chain_of_thought=thinks)
     if spec != "builtin":
-        raise InputError(f"no judge is called {spec!r}; there is: builtin")
+        raise InputError(f"no judge is called {spec!r}; there are: builtin, {', '.join(KINDS.values())}")
+    if thinks:
+        raise InputError("the built-in judge computes and has no thoughts; --judge-thinks is for a language model")
     return BuiltinJudge()
 
 
-def _debater(spec: str, lexicon: Lexicon) -> Debater:
+def check_specs(run: RunOptions) -> None:
+    """InputError for a spec that names nobody, before anything is loaded."""
+    for spec in run.debaters:
+        if is_model(spec):
+            ModelSpec.parse(spec)
+        else:
+            _debater(spec, None)
+    if is_model(run.judge):
+        ModelSpec.parse(run.judge)
+    else:
+        make_judge(run.judge, thinks=run.judge_thinks)
+    if run.writer is not None:
+        if not is_model(run.writer):
+            raise InputError(f"{run.writer!r} writes no texts; --writer is one of {', '.join(KINDS.values())}")
+        ModelSpec.parse(run.writer)
+
+
+def _debater(spec: str, lexicon: Lexicon | None) -> Debater:
     kind, _, rest = spec.partition(":")
     match kind:
         case "search":
@@ -51,4 +95,5 @@ def _debater(spec: str, lexicon: Lexicon) -> Debater:
             except (OSError, UnicodeDecodeError) as error:
                 raise InputError(f"cannot read the explanation in {rest}: {error}") from error
         case _:
-            raise InputError(f"no debater is called {spec!r}; there are: search[:STRATEGY] and text:FILE")
+            there_are = ", ".join(["search[:STRATEGY]", "text:FILE", *KINDS.values()])
+            raise InputError(f"no debater is called {spec!r}; there are: {there_are}")
