@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import get_args
 
@@ -20,6 +20,9 @@ PLENTY_FIRING, PLENTY_SILENT = 8, 4
 
 FEWEST_FIRING, FEWEST_SILENT = 2, 1
 """Examples below which there is nothing to argue about: then the prompt does not fit at all."""
+
+SHARE = 8
+"""One in so many tokens of the context may go to the longest explanation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +55,21 @@ def brief(evidence: Evidence, bounds: Bounds, fits: Callable[[str], bool]) -> Br
 
 
 def fitting_bounds(context_tokens: int, lexicon: Lexicon | None, evidence: Evidence) -> Bounds:
-    """What an explanation may hold: the first rung whose longest text takes at most a quarter of the model's context.
+    """What an explanation may hold: the first rung whose longest text takes at most an eighth of the model's context.
 
     The rungs allow five constructs, three, two and one. Lists may be left to a lexicon where there is one. Letters
     beyond Latin are allowed where the evidence has some, for they make the grammar several times as long.
     """
+    rungs = (
+        Bounds(constructs=5, nesting=2, string=16),
+        Bounds(constructs=3, nesting=1, entries=4, string=16, word=14, phrase=3),
+        Bounds(constructs=2, nesting=0, entries=3, string=16, word=12, phrase=3),
+        Bounds(constructs=1, nesting=0, entries=3, string=16, word=12, phrase=3),
+    )
     letters: Letters = "every" if _beyond_latin(evidence) else "latin"
     lists: Lists = "written" if lexicon is None else "either"
-    rungs = (
-        Bounds(5, 2, string=16, lists=lists, letters=letters, promotes=False),
-        Bounds(3, 1, string=16, lists=lists, letters=letters, promotes=False),
-        Bounds(2, 1, entries=4, string=16, lists=lists, letters=letters, promotes=False),
-        Bounds(1, 0, entries=3, string=16, lists=lists, letters=letters, promotes=False),
-    )
-    return next((rung for rung in rungs if 4 * longest_output(rung) <= context_tokens), rungs[-1])
+    made = [replace(rung, letters=letters, lists=lists, promotes=False) for rung in rungs]
+    return next((rung for rung in made if SHARE * longest_output(rung) <= context_tokens), made[-1])
 
 
 @cache

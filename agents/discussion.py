@@ -17,9 +17,6 @@ from agents.trying import TryText
 from dsl.records import Evidence, Example
 from prompts import escape, inline
 
-VERDICT = 400
-"""Tokens kept free for what a move is answered, and for the words between the last steps."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -48,7 +45,8 @@ class Limits:
 class Discussion:
     """Moves of one debater on one feature; what verified stays in `quotes`, what happened in `notes`.
 
-    `taken` are quotes that its side has already. `ending` is the move that ends the turns; EXPLAIN is on offer only
+    `bounds` are those of a turn, and `verdict` the tokens that are kept free for what a move is answered. `taken` are
+    quotes that its side has already. `ending` is the move that ends the turns; EXPLAIN is on offer only
     once there is a quote in which the feature fires, for no explanation can stand without one. `left` counts turns.
     """
 
@@ -58,6 +56,7 @@ class Discussion:
         evidence: Evidence,
         limits: Limits,
         bounds: TurnBounds,
+        verdict: int,
         *,
         ending: Verb = "EXPLAIN",
         try_text: TryText | None = None,
@@ -69,6 +68,7 @@ class Discussion:
         self.notes = list(notes)
         self._evidence, self._limits, self._bounds, self._ending = evidence, limits, bounds, ending
         self._taken, self._try_text = tuple(taken), try_text
+        self._verdict = verdict
         self._tries = 0 if try_text is None else limits.tries
 
     @property
@@ -88,7 +88,7 @@ class Discussion:
             if spent := self._spent():
                 return self._noted(spent)
             most = longest_turn(verbs, self._bounds)
-            if not self.talk.has_room(most + VERDICT + reserve):
+            if not self.talk.has_room(most + self._verdict + reserve):
                 return self._noted("There is no room for further turns.")
             reply = self.talk.ask(Grammar(turn_grammar(verbs, self._bounds)), most, rng)
             self.left -= 1
@@ -191,10 +191,9 @@ def _why(answer: Rejected) -> str:
 
 
 _HOW: dict[Verb, str] = {
-    "QUOTE": '`QUOTE 3 "text"` copies a few words out of example 3, as they are written there but without the marks '
-    "<< and >>. You are told whether the quote verified, and under which name, such as Q1, you have it.",
-    "TRY": '`TRY "text"` runs a text of your own through the model and shows the activation of every token; you have '
-    "{tries} tries.",
-    "EXPLAIN": "`EXPLAIN` ends the turns; it takes at least one verified quote in which the feature fires.",
+    "QUOTE": '`QUOTE 3 "text"` quotes a few words of example 3, copied as they are written there, without << and >>. '
+    "You are told whether the quote verified, and its name, such as Q1.",
+    "TRY": '`TRY "text"` runs a text of your own through the model and shows every token\'s activation: {tries} times.',
+    "EXPLAIN": "`EXPLAIN` ends the turns; first it takes a verified quote in which the feature fires.",
     "DONE": "`DONE` ends the turns.",
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from agents.briefing import brief, fitting_bounds
 from agents.conversation import Conversation, NoAnswerError
-from agents.discussion import VERDICT, Discussion, Limits, moves
+from agents.discussion import Discussion, Limits, moves
 from agents.explaining import explain
 from agents.lm import Free, Grammar, LanguageModel, Message, Usage
 from agents.moves import TurnBounds, choices, handles, handles_grammar, longest_turn, read_turn, turn_grammar
@@ -34,7 +34,12 @@ TOKENS_A_WORD = 4
 """Allowed for each word of an argument; what is longer is cut at the limit of words all the same."""
 
 TYPICAL_TURN = 100
-"""Tokens that a turn and its answer are reckoned with where examples are left out to make room for turns."""
+"""Tokens that a turn and its answer are reckoned with where examples are left out to make room for turns; they get a
+sixteenth of the context at most."""
+
+VERDICT = 400
+"""Tokens kept free for what a move is answered, and for the words between the last steps; a 24th of the context at
+most."""
 
 _FULL_SIZE = 16_384  # tokens of context from which notes and quotes may be of full length
 
@@ -65,6 +70,7 @@ class LMDebater:
         self._lm, self._lexicon, self._try_text, self._limits = lm, lexicon, try_text, limits or Limits()
         self._candidates, self._temperature = candidates, temperature
         self._turn = _turn_bounds(lm.context_tokens)
+        self._verdict = min(VERDICT, lm.context_tokens // 24)
         self._case: _Case | None = None
         self._spent = Usage()
 
@@ -144,12 +150,12 @@ class LMDebater:
             moves=moves("DONE"),
             turns=str(limits.turns),
         )
-        reserve = longest_turn(("QUOTE", "DONE"), self._turn) + VERDICT
+        reserve = longest_turn(("QUOTE", "DONE"), self._turn) + self._verdict
         opened = self._opening(evidence, self._bounds(evidence), ask, reserve)
         if isinstance(opened, str):
             return ()
         talk, _ = opened
-        discussion = Discussion(talk, evidence, limits, self._turn, ending="DONE", taken=own.quotes)
+        discussion = Discussion(talk, evidence, limits, self._turn, self._verdict, ending="DONE", taken=own.quotes)
         try:
             discussion.run(0, rng)
         except NoAnswerError:
@@ -218,12 +224,13 @@ class LMDebater:
         ask = load("debater_turns").fill(
             moves=moves("EXPLAIN", tries), turns=str(limits.turns), words=str(limits.words)
         )
-        turns = longest_turn(("QUOTE", "TRY", "EXPLAIN"), self._turn) + TYPICAL_TURN * limits.turns
+        turns = longest_turn(("QUOTE", "TRY", "EXPLAIN"), self._turn)
+        turns += min(TYPICAL_TURN * limits.turns, self._lm.context_tokens // 16)
         opened = self._opening(evidence, bounds, ask, turns + self._final(bounds))
         if isinstance(opened, str):
             return opened
         talk, notes = opened
-        discussion = Discussion(talk, evidence, limits, self._turn, try_text=self._try_text, notes=notes)
+        discussion = Discussion(talk, evidence, limits, self._turn, self._verdict, try_text=self._try_text, notes=notes)
         return _Case(evidence, bounds, talk, discussion)
 
     def _opening(
@@ -251,7 +258,7 @@ class LMDebater:
 
     def _final(self, bounds: Bounds) -> int:
         """Tokens that come after the last turn."""
-        return longest_output(bounds) + TOKENS_A_WORD * self._limits.words + VERDICT
+        return longest_output(bounds) + TOKENS_A_WORD * self._limits.words + self._verdict
 
 
 @dataclass(slots=True)
@@ -304,7 +311,7 @@ def _turn_bounds(context_tokens: int) -> TurnBounds:
     """Full length from a context of 16,384 tokens, in proportion below."""
     share = min(1.0, context_tokens / _FULL_SIZE)
     full = TurnBounds()
-    return TurnBounds(max(60, int(share * full.note)), max(60, int(share * full.text)))
+    return TurnBounds(max(48, int(share * full.note)), max(48, int(share * full.text)))
 
 
 def _versions() -> str:
