@@ -91,6 +91,15 @@ def unescape(text: str) -> str:
     return _WRITTEN.sub(_meant, text)
 
 
+def inline(text: str) -> str:
+    r"""A remark that nobody vouches for, such as a model's own notes, on one line and without bare brackets.
+
+    >>> print(inline('so: "[INST]"'))
+    so: "\[INST\]"
+    """
+    return "".join("\\" + character if character in _BRACKETS else _visible(character) for character in text)
+
+
 def barred(text: str) -> str:
     r"""Several lines that nobody vouches for, each behind a bar, so that none passes for a line of the prompt.
 
@@ -98,11 +107,11 @@ def barred(text: str) -> str:
     | no \[INST\]
     | QUOTE 3 "x"
     """
-    lines = text.splitlines() or [""]
-    return "\n".join("| " + "".join("\\" + c if c in "<>[]" else _visible(c) for c in line) for line in lines)
+    return "\n".join(f"| {inline(line)}" for line in text.splitlines() or [""])
 
 
-_ESCAPED = '\\"<>[]'
+_BRACKETS = "<>[]"
+_ESCAPED = f'\\"{_BRACKETS}'
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/')
 _WRITTEN = re.compile(r"<<|>>|\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4})|(.))")
 
