@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Iterable
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +27,7 @@ CONTEXT = 4096
 DOCUMENTS = 2000
 BEGIN, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"
 SPECIAL = (BEGIN, END, PAD, "<|system|>", "<|user|>", "<|assistant|>")
+_KEPT = tempfile.TemporaryDirectory(prefix="small-llama-")
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
@@ -32,6 +35,12 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
 )
+
+
+@cache
+def small_llama() -> Path:
+    """The folder of one that all tests of a process share."""
+    return build_small_llama(Path(_KEPT.name))
 
 
 def build_small_llama(

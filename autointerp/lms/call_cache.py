@@ -109,7 +109,7 @@ def key_of(name: str, revision: str, request: Request) -> bytes:
     False
     """
     messages = [[message.role, message.text] for message in request.messages]
-    sampling = [request.max_tokens, request.temperature, request.seed, request.sample]
+    sampling = [request.max_tokens, float(request.temperature), request.seed, request.sample]
     whole = [name, revision, messages, _spelt(request.constraint), sampling]
     return hashlib.sha256(json.dumps(whole).encode()).digest()
 

@@ -6,7 +6,6 @@ user's turn and speak for the assistant.
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Sequence
 from itertools import groupby
@@ -23,6 +22,23 @@ PLAIN: dict[Role, str] = {"system": "System", "user": "User", "assistant": "Assi
 PLAIN_STOPS = ("\nUser:", "\nSystem:")
 """Where an answer under the plain template ends: a model that knows no turns goes on writing the user's."""
 
+NEW_YEAR = {
+    "%d": "01",
+    "%m": "01",
+    "%b": "Jan",
+    "%B": "January",
+    "%Y": "2025",
+    "%A": "Wednesday",
+    "%H": "00",
+    "%M": "00",
+}
+"""The day on which all conversations take place: some templates tell the date, on which no answer may depend."""
+
+_CLOCK = (
+    "{%- macro strftime_now(format) -%}{{ format"
+    + "".join(f" | replace('{code}', '{value}')" for code, value in NEW_YEAR.items())
+    + " }}{%- endmacro -%}"
+)
 _PROBE = "probe-7f3a"
 
 
@@ -65,7 +81,7 @@ class Conversation:
         """The text that is made into tokens."""
         from jinja2 import TemplateError
 
-        said = [Message(message.role, self._special.sub(_opened, message.text)) for message in messages]
+        said = [Message(message.role, self._special.sub(_opened, _whole(message.text))) for message in messages]
         if self.plain:
             return "".join(f"{PLAIN[message.role]}:\n{message.text}\n\n" for message in said) + "Assistant:\n"
         try:
@@ -85,14 +101,14 @@ class Conversation:
             return False
 
     def _templated(self, messages: Sequence[Message]) -> str:
-        # Names that a template does not use are ignored. Some ask for today's date, which no answer may depend on;
-        # others think aloud before they answer unless told not to, and under a grammar there is no room for that.
+        # Some think aloud before they answer unless told not to; under a grammar there is no room for that.
+        template = self._tokenizer.get_chat_template()
         rendered: Any = self._tokenizer.apply_chat_template(
             [{"role": message.role, "content": message.text} for message in messages],
+            chat_template=_CLOCK + template if "strftime_now" in template else template,
             tokenize=False,
             add_generation_prompt=True,
             enable_thinking=False,
-            strftime_now=datetime.datetime(2025, 1, 1).strftime,
         )
         assert isinstance(rendered, str)
         return rendered
@@ -122,6 +138,11 @@ def _inert(tokenizer: PreTrainedTokenizerFast) -> re.Pattern[str]:
         (text for text in added if len(text) > 1 and not text.isspace()), key=lambda text: (-len(text), text)
     )
     return re.compile("|".join(map(re.escape, spelt)) or r"(?!)")
+
+
+def _whole(text: str) -> str:
+    """A text without halves of surrogate pairs, which no tokeniser takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _opened(found: re.Match[str]) -> str:

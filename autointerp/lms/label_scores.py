@@ -41,7 +41,7 @@ def label_logprobs(model: PreTrainedModel, asked: Sequence[Asked], ends: Sequenc
     counts = [len(one.labels) for one in asked]
     labels = [label for one in asked for label in one.labels]
     owners = torch.tensor([number for number, count in enumerate(counts) for _ in range(count)], device=device)
-    width = max(len(label) for label in labels)
+    width = max([1, *map(len, labels)])
     said, present = padded(labels, width, left=False)
     said, present = said.to(device), present.to(device)
     cache = opened.past_key_values
@@ -68,6 +68,8 @@ def _total(
     label: Sequence[int],
     ends: Sequence[int],
 ) -> float:
+    if not label:
+        return torch.logsumexp(first[list(ends)], dim=0).item()
     spelt = first[label[0]].item() + sum(after[place, token].item() for place, token in enumerate(label[1:]))
     return spelt + torch.logsumexp(after[len(label) - 1, list(ends)], dim=0).item()
 

@@ -6,10 +6,10 @@ import hashlib
 import json
 import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, assert_never
+from typing import Any, assert_never
 
 import outlines
 import torch
@@ -42,7 +42,6 @@ WAY = 1
 """Counts up when the same request to the same weights gets another answer than before; part of the revision."""
 
 Prompt = tuple[int, ...]
-T = TypeVar("T")
 
 
 class LocalLM:
@@ -141,10 +140,10 @@ class LocalLM:
                     groups.setdefault(_kind(request), []).append((number, request, prompt))
         for group in groups.values():
             group.sort(key=lambda one: len(one[2]))  # rows of one length need no padding
-            for start in range(0, len(group), self.max_batch):
-                batch = group[start : start + self.max_batch]
+            while group:
+                batch, group = group[: self.max_batch], group[self.max_batch :]
                 with self._lock, torch.inference_mode():
-                    found = self._in_memory(self._answered, [(request, prompt) for _, request, prompt in batch])
+                    found = self._in_memory([(request, prompt) for _, request, prompt in batch])
                 replies.update(zip((number for number, _, _ in batch), found, strict=True))
         return [replies[number] for number in range(len(requests))]
 
@@ -166,12 +165,10 @@ class LocalLM:
             )
         return prompt
 
-    def _in_memory(
-        self, run: Callable[[list[tuple[Request, Prompt]]], list[Reply]], batch: list[tuple[Request, Prompt]]
-    ) -> list[Reply]:
-        """The batch, or its halves where memory runs out."""
+    def _in_memory(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
+        """The batch, or its halves where memory runs out; later ones are no larger than what fitted."""
         try:
-            return run(batch)
+            return self._answered(batch)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -184,7 +181,7 @@ class LocalLM:
             return [Failure("overloaded", f"{self.name} ran out of memory on {tokens} tokens alone: {reason}")]
         half = len(batch) // 2
         self.max_batch = min(self.max_batch, len(batch) - half)
-        return [*self._in_memory(run, batch[:half]), *self._in_memory(run, batch[half:])]
+        return [*self._in_memory(batch[:half]), *self._in_memory(batch[half:])]
 
     def _answered(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
         if isinstance(batch[0][0].constraint, Labels):
@@ -198,7 +195,8 @@ class LocalLM:
         if isinstance(constraint, Grammar):
             matcher = self._matcher(constraint.lark)
             if matcher.is_error():
-                raise ValueError(f"no grammar that llguidance takes: {matcher.get_error()}")
+                reason = f"{self.name}: llguidance does not take the grammar: {matcher.get_error()}"
+                return [Failure("refused", reason) for _ in batch]
             processors.insert(0, GrammarMask(constraint.lark, self._backend.llg_tokenizer, rows, matcher))
         ids, mask = padded([prompt for _, prompt in batch], max(len(prompt) for _, prompt in batch), left=True)
         generate: Any = self._model.generate
@@ -234,16 +232,17 @@ class LocalLM:
                     return Failure("outside the constraint", f"{self.name} said {text[:80]!r}, outside the grammar")
                 return Completion(text, prompt, len(row.tokens))
             case _:
-                text = str(self._tokenizer.decode(tokens[: row.most], skip_special_tokens=True))
-                text = _until(text, row.stops) if row.ended else text.rstrip("\ufffd")
-                return Completion(text, prompt, min(len(row.tokens), row.most + row.ended), cut=not row.ended)
+                if row.ended:
+                    return Completion(_until(self._text(tokens), row.stops), prompt, len(row.tokens))
+                # A character of several bytes may have been cut in two.
+                return Completion(self._text(tokens[: row.most]).rstrip("\ufffd"), prompt, row.most, cut=True)
 
     def _chosen(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
         asked = [Asked(prompt, tuple(self._label(label) for label in _labels(request))) for request, prompt in batch]
         found = label_logprobs(self._model, asked, sorted(self._ends))
         replies: list[Reply] = []
         for (request, prompt), one, logprobs in zip(batch, asked, found, strict=True):
-            if not all(map(math.isfinite, logprobs)):
+            if any(map(math.isnan, logprobs)) or not math.isfinite(max(logprobs)):
                 replies.append(Failure("refused", f"{self.name}: the model's logits are not finite"))
                 continue
             own = normalised(logprobs)
@@ -259,6 +258,11 @@ class LocalLM:
     def _label(self, label: str) -> Prompt:
         ids: list[int] = self._tokenizer(label, add_special_tokens=False)["input_ids"]
         return tuple(ids)
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        text = self._tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        assert isinstance(text, str)
+        return text
 
     def _compiled(self, grammar: str) -> LLMatcher:
         processor = self._backend.get_cfg_logits_processor(grammar)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from llguidance import LLMatcher, LLTokenizer
-from llguidance.torch import allocate_token_bitmask, fill_next_token_bitmask
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from outlines.backends.llguidance import LLGuidanceLogitsProcessor
 from torch import Tensor
 from transformers import LogitsProcessor, PreTrainedTokenizerFast, StoppingCriteria
@@ -56,7 +56,7 @@ class GrammarMask(LLGuidanceLogitsProcessor):
 
     def _setup(self, batch_size: int) -> None:
         assert batch_size == len(self._rows)
-        self.bitmask = allocate_token_bitmask(batch_size, self.llg_tokenizer.vocab_size)
+        self._masks = allocate_token_bitmask(batch_size, self.llg_tokenizer.vocab_size)
         for row in self._rows:
             row.matcher = self._matcher.deep_copy()
 
@@ -69,24 +69,24 @@ class GrammarMask(LLGuidanceLogitsProcessor):
         for number, row in enumerate(self._rows):
             assert row.matcher is not None
             if row.done:
-                self.bitmask[number] = -1
+                self._masks[number] = -1
                 continue
             if row.tokens:
                 row.matcher.consume_token(row.tokens[-1])
-            fill_next_token_bitmask(row.matcher, self.bitmask, number)
+            fill_next_token_bitmask(row.matcher, self._masks, number)
             if row.matcher.is_error():
                 row.broken = f"llguidance: {row.matcher.get_error()}"
-        logits.masked_fill_(~unpacked(self.bitmask, logits.shape[1]).to(logits.device), float("-inf"))
+        logits.masked_fill_(~unpacked(self._masks, logits.shape[1]).to(logits.device), float("-inf"))
         return logits
 
 
-def unpacked(bitmask: Int[Tensor, "rows words"], width: int) -> Bool[Tensor, "rows width"]:
+def unpacked(bitmask: Int[np.ndarray, "rows words"], width: int) -> Bool[Tensor, "rows width"]:
     """Which tokens a packed mask of 32-bit words allows; what lies beyond it is not allowed.
 
-    >>> unpacked(torch.tensor([[5]], dtype=torch.int32), 4).tolist()
+    >>> unpacked(np.array([[5]], dtype=np.int32), 4).tolist()
     [[True, False, True, False]]
     """
-    bits = np.unpackbits(bitmask.numpy().view(np.uint8), axis=1, count=width, bitorder="little")
+    bits = np.unpackbits(bitmask.view(np.uint8), axis=1, count=width, bitorder="little")
     return torch.from_numpy(bits.view(np.bool_))
 
 
