@@ -62,13 +62,14 @@ def names() -> tuple[str, ...]:
 def one_line(text: str) -> str:
     r"""An explanation, or words about one, on one line: everything invisible written out, and no marker in its strings.
 
-    Bytes that are no character become \xNN, and so do the brackets that open a marker of a chat template (`<` and `[`)
-    inside the strings of an explanation: it still parses, to the same value.
+    In its strings and regular expressions that is done in their own escapes, so that it parses to the same value; among
+    them are the brackets that open a chat template's markers.
 
     >>> print(one_line('a\nb\u200bc'), one_line('words like "x" ["x", "[INST]"]'))
     a\nb\u200bc words like "x" ["x", "\x5bINST]"]
     """
-    return _LITERAL.sub(_disarmed, _shown(text))
+    pieces = _LITERAL.split(text)  # every second piece is a literal
+    return "".join("".join(map(_LITERALLY.get(piece[:1], _visible), piece)) for piece in pieces)
 
 
 def escape(text: str) -> str:
@@ -112,7 +113,7 @@ def barred(text: str) -> str:
 
 _BRACKETS = "<>[]"
 _ESCAPED = f'\\"{_BRACKETS}'
-_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/')
+_LITERAL = re.compile(r'("(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/)', re.DOTALL)
 _WRITTEN = re.compile(r"<<|>>|\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4})|(.))")
 
 
@@ -125,14 +126,21 @@ def _meant(written: re.Match[str]) -> str:
     return {"n": "\n", "r": "\r", "t": "\t"}.get(character, character) if character is not None else ""
 
 
-def _disarmed(literal: re.Match[str]) -> str:
-    """In a regular expression a square bracket opens a class, and stays."""
-    text = literal[0].replace("<", r"\x3c")
-    return text if text.startswith("/") else text.replace("[", r"\x5b")
+def _in_string(character: str) -> str:
+    """As the language writes it in a string: what is not printable in bytes of UTF-8."""
+    if character.isprintable() and character not in "<[":
+        return character
+    if "\udc80" <= character <= "\udcff":
+        return _visible(character)
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "replace"))
 
 
-def _shown(text: str) -> str:
-    return "".join(map(_visible, text))
+def _in_regex(character: str) -> str:
+    """As RE2 reads it; a square bracket opens a class there, and stays."""
+    return character if character.isprintable() and character != "<" else f"\\x{{{ord(character):x}}}"
+
+
+_LITERALLY = {'"': _in_string, "/": _in_regex}
 
 
 def _visible(character: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
-from test_debate import CRUST, PIZZA, no_dev, planted
+from trials import CRUST, PIZZA, no_dev, planted
 
 from agents.debate import debate
 from agents.debater import Debater, Metered, Respondent, SearchDebater
