@@ -244,6 +244,7 @@ class Transcript:
     def _answer(self, answer: Answer) -> dict[str, Json]:
         return {
             "side": answer.side,
+            "seat": answer.seat,
             "quotes": self._quotes(answer.asked, answer.quotes),
             "reason": shown([answer.reason]),
         }
