@@ -76,8 +76,7 @@ class GrammarMask(LLGuidanceLogitsProcessor):
             fill_next_token_bitmask(row.matcher, self._masks, number)
             if row.matcher.is_error():
                 row.broken = f"llguidance: {row.matcher.get_error()}"
-        logits.masked_fill_(~unpacked(self._masks, logits.shape[1]).to(logits.device), float("-inf"))
-        return logits
+        return torch.where(unpacked(self._masks, logits.shape[1]).to(logits.device), logits, float("-inf"))
 
 
 def unpacked(bitmask: Int[np.ndarray, "rows words"], width: int) -> Bool[Tensor, "rows width"]:
@@ -105,7 +104,9 @@ class Draw(LogitsProcessor):
         del input_ids
         scores[:, self._tokens :] = float("-inf")
         best = scores.amax(dim=1, keepdim=True)
-        noise, temperatures = torch.ones_like(scores), torch.ones_like(best)
+        # 1/e is where Gumbel noise is 0. Twice the logarithm of uniform numbers takes a quarter of the time that torch
+        # takes to draw exponential ones; a zero among them, one in 17 million, is noise of minus infinity.
+        uniform, temperatures = torch.full_like(scores, math.exp(-1)), torch.ones_like(best)
         for number, top in enumerate(best[:, 0].tolist()):
             row = self._rows[number]
             if row.done:
@@ -113,9 +114,10 @@ class Draw(LogitsProcessor):
             if not math.isfinite(top):  # any NaN is a maximum; minus infinity is that of a row without a token to go on
                 row.broken = "no token may come next" if top == -math.inf else "the model's logits are not finite"
             elif row.temperature > 0:
-                noise[number].exponential_(generator=row.generator)
+                torch.rand(scores.shape[1], generator=row.generator, out=uniform[number])
                 temperatures[number] = row.temperature
-        return scores.sub_(best).div_(temperatures).sub_(noise.log_()).nan_to_num_(nan=0.0)
+        noise = uniform.log_().neg_().log_()
+        return scores.sub_(best).div_(temperatures).sub_(noise).nan_to_num_(nan=0.0)
 
 
 class Finish(StoppingCriteria):
