@@ -17,6 +17,7 @@ from autointerp.at_hand import at_hand
 from autointerp.defence import Defence, defend
 from autointerp.lms.writing import LMWriter
 from autointerp.measures import side_scores
+from autointerp.measures.repair_usage import since, spent
 from autointerp.options import RunOptions
 from autointerp.prevalence import StorePrevalence
 from autointerp.repair import RepairOutcome, repair
@@ -157,7 +158,9 @@ def explain_feature(court: Court) -> FeatureResult:
     )
     winner, best = winning_sides(transcript)
     rivals = [side.argument.explanation for side in transcript.sides]
+    debated = spent(court.debaters)
     defence = court.defend(winner.argument.explanation, rivals)
+    defended = spent(court.debaters)
     control_defence = defence if best == winner else court.defend(best.argument.explanation, rivals)
     explanation, seed = defence.after, court.run.seed
     return FeatureResult(
@@ -169,6 +172,8 @@ def explain_feature(court: Court) -> FeatureResult:
         baselines=baselines(samples, explanation, control_defence.after, seed),
         before_repair=score_explanation(defence.before, samples.held_out, seed=seed) if defence.repaired else None,
         sides_held_out=side_scores(transcript, samples.held_out, seed),
+        repair_usage=since(debated, defended),
+        control_usage=since(defended, spent(court.debaters)),
         prefix=workspace.subject.prefix,
         skipped={f"samples {number}": note for number, note in enumerate(samples.notes)},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from agents.lm import Usage
 from agents.transcript import Transcript
 from autointerp.defence import Defence
 from autointerp.measures.side_scores import SideScore
@@ -22,8 +23,9 @@ class FeatureResult:
 
     `baselines` names what the scores are to be compared with; a baseline that was not run is None. `before_repair` are
     the scores of the explanation as the debate left it, where a repair was accepted. `sides_held_out` is what each side
-    of the debate scores, before any repair: what the judge's choice is measured against. `skipped` says, by name, which
-    parts of the work were not done and why.
+    of the debate scores, before any repair: what the judge's choice is measured against. `repair_usage` is what each
+    debater, by seat, asked of a language model to mend the explanation, and `control_usage` the same for the best by
+    dev score where that is another one. `skipped` says, by name, which parts of the work were not done and why.
     """
 
     feature: str
@@ -34,6 +36,8 @@ class FeatureResult:
     baselines: Mapping[str, Scores | None]
     before_repair: Scores | None = None
     sides_held_out: tuple[SideScore, ...] = ()
+    repair_usage: tuple[Usage, ...] = ()
+    control_usage: tuple[Usage, ...] = ()
     prefix: TokenIds = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,6 +58,8 @@ class FeatureResult:
             | {
                 "before_repair": render(self.defence.before),
                 "repairs": [repair.to_json() for repair in self.defence.repairs],
+                "repair_usage": [asdict(usage) for usage in self.repair_usage],
+                "control_usage": [asdict(usage) for usage in self.control_usage],
             },
             "scores": scores,
             "sides_held_out": [score.to_json() for score in self.sides_held_out],

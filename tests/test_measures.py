@@ -300,7 +300,7 @@ class TestTallies:
         assert other.spent.calls == 0
         assert (found.judge_spent.calls, found.judge_spent.completion_tokens) == (6, 12)
         assert found.spent.calls == 15
-        assert "d0: 9 calls (3 failed), 210 + 0 tokens" in printed(found)
+        assert "d0: 9 calls (3 failed), 210 + 0 tokens for debates" in printed(found)
 
     def test_two_debaters_of_one_name_are_told_apart_by_their_seats(self) -> None:
         line = line_of("f", {"A": (0.2, 0.2), "B": (0.6, 0.6)}, [], winner="A")
@@ -437,3 +437,31 @@ def test_the_expected_shares_are_those_of_votes_that_follow_the_sides() -> None:
             places[order[view].index(labels[number])] += 1
     for place, share in enumerate(slot_shares(read, 0).shares):
         assert share.expected == pytest.approx(places[place] / 80_000, abs=0.01)
+
+
+class TestRounds:
+    def test_further_quotes_count_and_views_of_one_side_have_no_place_to_prefer(self) -> None:
+        lines = [
+            line_of(str(number), {"A": (0.2, 0.2), "B": (0.6, 0.6)}, [("A", "A"), ("B", None)], winner="A")
+            for number in range(8)
+        ]
+        answers = [{"seat": 1, "quotes": [{"status": "exact"}, {"status": "over budget"}]}]
+        for line in lines:
+            line["debate"]["rounds"].insert(0, {"kind": "question", "answers": answers, "reason": "timeout: too slow"})
+            line["debate"] |= {"judge": "hf:tiny", "procedure": {"format": "consultancy", "questions": 1, "words": 40}}
+        found = report([*lines, {"report": {}}], 0)
+        assert (found.slots.shares, found.letters.shares, found.judging.flips) == ((), (), None)
+        assert found.quotes == {"exact": 8, "over budget": 8}
+        assert found.debaters[1].quotes == found.quotes
+        assert found.failures == {"timeout": 8}
+        assert found.judges == {"hf:tiny, format consultancy, questions 1": 8}
+        assert found.judging.judge is not None
+        assert found.judging.judge.accuracy.value == 0.0
+
+    def test_what_repairs_cost_stands_beside_what_debates_cost(self) -> None:
+        line = line_of("f", {"A": (0.2, 0.2), "B": (0.6, 0.6)}, [], winner="A")
+        line["debate"] |= {"repair_usage": [{"calls": 2}, {"calls": 0}], "control_usage": [{"calls": 0}, {"calls": 5}]}
+        found = report([line], 0)
+        assert [(tally.repairs.calls, tally.control.calls) for tally in found.debaters] == [(2, 0), (0, 5)]
+        assert found.spent.calls == 7
+        assert "5 calls, 0 + 0 tokens for repairs of the control" in printed(found)

@@ -130,7 +130,7 @@ def _observed_and_expected(
     A side then gets its votes in each place (under each letter) as often as it stands there among the answered views:
     1 / n where every view was answered, for the views are balanced.
     """
-    answers = line.debate.answers
+    answers = line.debate.compared
     votes = [vote for vote in answers if vote.label in vote.order]
     if len(votes) < 2:
         return None
@@ -147,7 +147,7 @@ def _observed_and_expected(
 
 def _pairs(line: FeatureLine) -> list[tuple[float, bool]]:
     """For each pair of sides that differ in length, score and got votes: the longer one's share, and its merit."""
-    votes, f1 = Counter(vote.label for vote in line.debate.answers), line.held_out
+    votes, f1 = Counter(vote.label for vote in line.debate.answered), line.held_out
     pairs = list[tuple[float, bool]]()
     for one, other in itertools.combinations(line.debate.sides, 2):
         shorter, longer = sorted((one, other), key=lambda side: len(side.explanation))

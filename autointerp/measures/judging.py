@@ -87,7 +87,7 @@ def _uncontested(line: FeatureLine) -> str:
         return "it does not fire in both halves of the held-out documents"
     if not any(_differ(line.half(number)) for number in (0, 1)):
         return "its sides score the same"
-    if not line.debate.answers:
+    if not line.debate.answered:
         return "the judge answered nothing"
     return ""
 
@@ -130,7 +130,7 @@ def _anyone(line: FeatureLine) -> Sequence[str]:
 
 def _flips(line: FeatureLine) -> float | None:
     """The share of answered votes that differ from the commonest; None where fewer than two were answered."""
-    votes = Counter(vote.label for vote in line.debate.answers)
+    votes = Counter(vote.label for vote in line.debate.compared)
     return 1 - max(votes.values()) / votes.total() if votes.total() > 1 else None
 
 

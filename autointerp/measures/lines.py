@@ -60,7 +60,10 @@ class TurnLine(_Part):
 
 
 class VoteLine(_Part):
-    """`order` names the sides in their places, `shown` the letters that they had there, `label` the side voted for."""
+    """`order` names the sides in their places, `shown` the letters that they had there, `label` the side voted for.
+
+    A view of one side alone (a consultancy) has one place.
+    """
 
     order: tuple[str, ...]
     shown: tuple[str, ...] = ()
@@ -73,10 +76,19 @@ class VoteLine(_Part):
         return self.shown or self.order
 
 
+class AnswerLine(_Part):
+    """What one side added after the proposals."""
+
+    seat: int
+    quotes: tuple[QuoteLine, ...] = ()
+
+
 class RoundLine(_Part):
     kind: str
     turns: tuple[TurnLine, ...] = ()
+    answers: tuple[AnswerLine, ...] = ()
     votes: tuple[VoteLine, ...] = ()
+    reason: str = ""
 
 
 class SideLine(_Part):
@@ -104,6 +116,10 @@ class DebateLine(_Part):
     rounds: tuple[RoundLine, ...] = ()
     forfeits: tuple[ForfeitLine, ...] = ()
     measures: MeasuresLine = MeasuresLine()
+    judge: str = ""
+    procedure: dict[str, str | int] = Field(default_factory=dict)
+    repair_usage: tuple[Spent, ...] = ()
+    control_usage: tuple[Spent, ...] = ()
 
     @property
     def turns(self) -> tuple[TurnLine, ...]:
@@ -114,9 +130,19 @@ class DebateLine(_Part):
         return tuple(vote for part in self.rounds for vote in part.votes)
 
     @property
-    def answers(self) -> tuple[VoteLine, ...]:
+    def answered(self) -> tuple[VoteLine, ...]:
         """The votes that the judge answered."""
         return tuple(vote for vote in self.votes if vote.answered)
+
+    @property
+    def compared(self) -> tuple[VoteLine, ...]:
+        """Those of views in which sides stand beside each other: only there is a place, or a letter, to prefer."""
+        return tuple(vote for vote in self.answered if len(vote.order) > 1)
+
+    @property
+    def added(self) -> tuple[AnswerLine, ...]:
+        """What sides added in rebuttals, and in answers to the judge."""
+        return tuple(answer for part in self.rounds for answer in part.answers)
 
 
 class ValueLine(_Part):
@@ -164,6 +190,8 @@ def read_lines(lines: Sequence[Mapping[str, Any]]) -> tuple[list[FeatureLine], l
     """
     read, failed = list[FeatureLine](), list[str]()
     for number, line in enumerate(lines, start=1):
+        if "report" in line:  # the last line of a run in JSON
+            continue
         if "error" in line:
             failed.append(str(line.get("feature", "")))
             continue

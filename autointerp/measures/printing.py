@@ -21,7 +21,10 @@ from autointerp.scoring import Score
 def print_report(report: ProtocolReport, out: Console) -> None:
     """Every measure, the finding last; a bias is in red where its interval excludes none."""
     failed = f", {len(report.failed)} not explained" if report.failed else ""
+    judges = "; ".join(f"{count} judged by {name}" for name, count in report.judges.items() if name)
     out.print(Text(f"Protocol report: {report.features} features{failed}", style="bold"))
+    if judges:
+        out.print(judges)
     out.print(f"{counted(report.outcomes)}; {report.fallbacks} fell back on the best by dev score")
     if report.abstentions:
         out.print(f"abstained because: {counted(report.abstentions)}")
@@ -127,9 +130,12 @@ def _print_debaters(report: ProtocolReport, out: Console) -> None:
     for tally in report.debaters:
         table.add_row(*_debater(tally))
     out.print(table)
-    for name, spent in [*((tally.name, tally.spent) for tally in report.debaters), ("the judge", report.judge_spent)]:
-        if spent.calls:
-            out.print(f"{name}: {spent_in_words(spent)}")
+    for tally in report.debaters:
+        parts = {"debates": tally.spent, "repairs": tally.repairs, "repairs of the control": tally.control}
+        if said := [f"{spent_in_words(spent)} for {name}" for name, spent in parts.items() if spent.calls]:
+            out.print(f"{tally.name}: {'; '.join(said)}")
+    if report.judge_spent.calls:
+        out.print(f"the judge: {spent_in_words(report.judge_spent)}")
 
 
 def _debater(tally: DebaterTally) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from agents.procedure import Procedure
 from autointerp.measures.biases import FEWEST, LengthBias, Shares, length_bias, letter_shares, slot_shares
 from autointerp.measures.controls import Controls, controls
 from autointerp.measures.judging import Judging, judging
@@ -28,11 +29,13 @@ from autointerp.scoring import Score
 class ProtocolReport:
     """What a run's debates were worth. Means are over features, intervals 95%, features resampled under `seed`.
 
+    `judges` counts the features that each judged, and how the debate was held where that is not the plain way.
     `failed` names the features that were not explained at all. `abstentions` counts why the judge chose nothing,
     `fallbacks` how often the best by dev score was reported for it.
     """
 
     seed: int
+    judges: dict[str, int]
     features: int
     failed: tuple[str, ...]
     outcomes: dict[str, int]
@@ -57,8 +60,9 @@ class ProtocolReport:
 
     @property
     def spent(self) -> Spent:
-        """What all debaters and the judge spent."""
-        return sum((tally.spent for tally in self.debaters), self.judge_spent)
+        """What all debaters and the judge spent, repairs and those of the control included."""
+        parts = [part for tally in self.debaters for part in (tally.spent, tally.repairs, tally.control)]
+        return sum(parts, self.judge_spent)
 
     @property
     def finding(self) -> str:
@@ -104,6 +108,7 @@ def report(lines: Sequence[Mapping[str, Any]], seed: int) -> ProtocolReport:
     read, failed = read_lines(lines)
     return ProtocolReport(
         seed=seed,
+        judges=dict(sorted(Counter(_judge(line) for line in read).items())),
         features=len(read),
         failed=tuple(failed),
         outcomes={kind: sum(line.debate.outcome == kind for line in read) for kind in _OUTCOMES},
@@ -123,6 +128,12 @@ def report(lines: Sequence[Mapping[str, Any]], seed: int) -> ProtocolReport:
 
 
 _OUTCOMES = ("chosen", "consensus", "abstained")
+
+
+def _judge(line: FeatureLine) -> str:
+    plain = Procedure()
+    held = [f"{name} {value}" for name, value in line.debate.procedure.items() if value != getattr(plain, name, value)]
+    return ", ".join([line.debate.judge, *held])
 
 
 def _abstentions(lines: Sequence[FeatureLine]) -> dict[str, int]:

@@ -43,6 +43,8 @@ class DebaterTally:
     forfeits: dict[str, int]
     quotes: dict[str, int]
     spent: Spent
+    repairs: Spent
+    control: Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,10 @@ def judge_spent(lines: Sequence[FeatureLine]) -> Spent:
 
 
 def quotes_by_status(lines: Sequence[FeatureLine]) -> dict[str, int]:
-    """How every quote of every attempt fared."""
-    return _sorted(Counter(quote.status for line in lines for turn in line.debate.turns for quote in turn.quotes))
+    """How every quote of every attempt, and of every further round, fared."""
+    asked = [quote for line in lines for turn in line.debate.turns for quote in turn.quotes]
+    asked += [quote for line in lines for answer in line.debate.added for quote in answer.quotes]
+    return _sorted(Counter(quote.status for quote in asked))
 
 
 def forfeits_by_reason(lines: Sequence[FeatureLine]) -> dict[str, int]:
@@ -94,8 +98,9 @@ def forfeits_by_reason(lines: Sequence[FeatureLine]) -> dict[str, int]:
 
 
 def failures_by_kind(lines: Sequence[FeatureLine]) -> dict[str, int]:
-    """Turns and votes that ended with a failure of a language model, by its kind."""
+    """Turns, rounds and votes that ended with a failure of a language model, by its kind."""
     said = [turn.problem for line in lines for turn in line.debate.turns]
+    said += [part.reason for line in lines for part in line.debate.rounds]
     said += [vote.reason for line in lines for vote in line.debate.votes if not vote.answered]
     return _sorted(Counter(kind for reason in said if (kind := kind_of(reason)) in _FAILURE_KINDS))
 
@@ -129,6 +134,9 @@ def _tally(lines: Sequence[FeatureLine], seat: Seat) -> DebaterTally:
     judged = [(debate, side) for debate, side in stood if len(debate.sides) > 1]
     won = Counter(debate.outcome for debate, side in judged if side.label == debate.winner)
     turns = [turn for line in lines for turn in line.debate.turns if seat.of(turn)]
+    quotes = [quote for turn in turns for quote in turn.quotes]
+    added = [answer for line in lines for answer in line.debate.added if answer.seat == seat.number]
+    quotes += [quote for answer in added for quote in answer.quotes]
     forfeits = [forfeit for line in lines for forfeit in line.debate.forfeits if seat.of(forfeit)]
     return DebaterTally(
         name=seat.shown,
@@ -140,9 +148,15 @@ def _tally(lines: Sequence[FeatureLine], seat: Seat) -> DebaterTally:
         shared=sum(len(side.seats) > 1 for _, side in judged),
         attempts=len(turns),
         forfeits=_sorted(Counter(kind_of(forfeit.reason) for forfeit in forfeits)),
-        quotes=_sorted(Counter(quote.status for turn in turns for quote in turn.quotes)),
+        quotes=_sorted(Counter(quote.status for quote in quotes)),
         spent=sum((one for line in lines for one in line.debate.measures.usage.debaters if seat.of(one)), Spent()),
+        repairs=sum((_of_seat(line.debate.repair_usage, seat) for line in lines), Spent()),
+        control=sum((_of_seat(line.debate.control_usage, seat) for line in lines), Spent()),
     )
+
+
+def _of_seat(spent: Sequence[Spent], seat: Seat) -> Spent:
+    return spent[seat.number] if seat.number < len(spent) else Spent()
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:
