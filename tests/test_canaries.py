@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 import pytest
+from trials import BROAD, DOG, PIZZA, explanations, planted
 
 from agents.debate import debate
 from agents.debater import TextDebater
@@ -30,7 +31,6 @@ from dsl.nodes import Explanation
 from dsl.parse import parse
 from dsl.records import Context, Evidence, Example, Thresholds
 from prompts import load
-from tests.trials import BROAD, DOG, PIZZA, explanations, planted
 
 CANARY, NUMBER = "KANARI", "86753"
 

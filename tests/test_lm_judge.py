@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trials import BROAD, CRUST, DOG, PIZZA, asked, explanations, held, planted, prefers
 
 from agents.judge import Judge, Questioner
 from agents.judge_prompts import case, how_to_ask, judge_prompt
@@ -18,7 +19,6 @@ from agents.procedure import Procedure
 from agents.scripted_lm import ScriptedLM
 from agents.transcript import Abstained, Chosen
 from agents.views import JudgeView, ShownAnswer, ShownArgument, ShownQuote, ShownRound
-from tests.trials import BROAD, CRUST, DOG, PIZZA, asked, explanations, held, planted, prefers
 
 GOLDEN = Path(__file__).parent / "golden"
 

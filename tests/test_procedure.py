@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trials import BROAD, CRUST, DOG, PIZZA, asked, explanations, held, no_dev, planted, prefers
 
 from agents.debate import debate
 from agents.debater import Metered, Respondent, SearchDebater, TextDebater
@@ -31,7 +32,6 @@ from dsl.evaluate import evaluate
 from dsl.nodes import PREDICTED
 from dsl.parse import parse
 from dsl.records import Context, Evidence, Example, Thresholds
-from tests.trials import BROAD, CRUST, DOG, PIZZA, asked, explanations, held, no_dev, planted, prefers
 
 NEAR = 'activates on the token " pizza" right after the word "crust"'
 

@@ -14,22 +14,30 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from trials import BROAD, PIZZA, held, prefers
 
+from agents.judge import BuiltinJudge
+from agents.lm_judge import LMJudge
+from agents.procedure import Procedure
 from autointerp.report import FeatureView, render_report, write_report
+from autointerp.report.fill_debate import debate_view, verdict_in_words
 from autointerp.report.marks import highlighted, marked, quoted, visible
 from autointerp.report.numbers import fixed, percent, short, signed
 from autointerp.report.view import (
+    AnswerView,
     AttackView,
     CounterexampleView,
     ExampleView,
     HistogramView,
     QuoteView,
     RepairView,
+    RoundView,
     ScoreTable,
     SideView,
     VoteView,
 )
 from dsl.errors import StoreError
+from dsl.parse import parse
 
 STORY = (
     "Once upon a time , there was a little girl named Lily . She loved to eat pizza with her mom . One day the pizza "
@@ -368,3 +376,57 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
     with pytest.raises(StoreError, match="cannot write"):
         write_report([], tmp_path / "taken", title="t")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "taken"]
+
+
+def test_rounds_votes_and_thoughts_of_a_debate_are_shown() -> None:
+    text = ExampleView((" a", " hot", " pizza", " now"), (0.0, 0.0, 3.0, 0.0), (0.0, 0.0, 1.0, 0.0))
+    answers = (AnswerView("B", (QuoteView(0, 0, 2, "exact"),), 1), AnswerView("A", ()))
+    view = replace(
+        feature(1),
+        evidence={0: text},
+        sides=tuple(replace(side, quotes=(QuoteView(0, 1, 3, "exact"),)) for side in feature(1).sides),
+        rounds=(
+            RoundView("rebuttal", answers=answers),
+            RoundView("question", f"Why S1? {HOSTILE}", (("S1", "B"),), answers),
+            RoundView("question", reason="the judge does not ask"),
+        ),
+        votes=(
+            VoteView(("A", "B"), "A", {"A": -0.1, "B": -2.0}, "", ("B", "A"), -3.0, thoughts=f"well,\n{HOSTILE}"),
+            VoteView(("B", "A"), None, {}, "timeout: slow", ("A", "B"), answered=False),
+        ),
+    )
+    page = render_report([view], title="a debate")
+    parsed = Page(page)
+    assert "img" not in parsed.tags
+    for said in ("Rebuttal", "Why S1?", "S1 is side B", "the judge does not ask", "1 quote refused", "added nothing"):
+        assert said in page
+    assert "<td>A · B</td>" in page
+    assert '<td class="soft">B · A</td>' in page
+    assert "no answer" in page
+    assert "What the judge wrote" in page
+    assert ">none</th>" in page
+
+
+def test_a_debate_with_rounds_is_shown_from_its_transcript() -> None:
+    procedure = Procedure(rebuttals=1, questions=1)
+    lm = prefers(lambda seen: next(label for label, said in seen.items() if said == PIZZA), likely=0.9)
+    transcript = held(PIZZA, BROAD, judge=LMJudge(lm, chain_of_thought=True), procedure=procedure)
+    told = debate_view(transcript, parse(PIZZA))
+    assert [turn.kind for turn in told.rounds] == ["rebuttal", "question"]
+    assert [vote.shown for vote in told.votes] == [vote.shown for vote in transcript.votes]
+    view = replace(
+        feature(1),
+        evidence=told.evidence,
+        sides=told.sides,
+        rounds=told.rounds,
+        votes=told.votes,
+        maximum=2.0,
+        high=0.2,
+    )
+    page = render_report([view], title="a debate")
+    for quotes in (answer.verified for turn in transcript.rounds for answer in turn.answers):
+        assert all(f'href="#f0-e{quote.example}"' in page for quote in quotes)
+    assert "Which texts decide?" in page
+    assert verdict_in_words(transcript).startswith("chosen with a lead of 2.890; 2 of 2")
+    alone = held(PIZZA, BROAD, judge=BuiltinJudge(), procedure=Procedure(format="consultancy"))
+    assert verdict_in_words(alone).endswith("each side judged alone")

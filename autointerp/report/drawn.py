@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -10,7 +11,15 @@ from autointerp.report import charts
 from autointerp.report.marks import MarkedText, Span, marked, quoted
 from autointerp.report.numbers import short
 from autointerp.report.summary import SCORE_NAMES, SERIES_NAMES, Row, Series, dot, score, series, table_of, value
-from autointerp.report.view import CounterexampleView, ExampleView, FeatureView, QuoteView, SideView
+from autointerp.report.view import (
+    AnswerView,
+    CounterexampleView,
+    ExampleView,
+    FeatureView,
+    QuoteView,
+    RoundView,
+    SideView,
+)
 
 MAX_EXAMPLES = 12
 """Held-out texts and counterexamples shown of one feature: a page of hundreds of features stays a few megabytes."""
@@ -29,6 +38,18 @@ class DrawnSide:
     view: SideView
     won: bool
     quotes: tuple[DrawnQuote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnAnswer:
+    view: AnswerView
+    quotes: tuple[DrawnQuote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRound:
+    view: RoundView
+    answers: tuple[DrawnAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +80,7 @@ class DrawnFeature:
     histogram: Markup
     held_out: tuple[MarkedText, ...]
     sides: tuple[DrawnSide, ...]
+    rounds: tuple[DrawnRound, ...]
     evidence: tuple[tuple[int, MarkedText], ...]
     counterexamples: tuple[DrawnCounterexample, ...]
 
@@ -92,7 +114,11 @@ def draw(view: FeatureView, number: int) -> DrawnFeature:
         series=series(charted),
         histogram=Markup(charts.histogram(bars.edges, bars.counts, view.high, f"{anchor}-histogram") if bars else ""),
         held_out=tuple(marked(one, view.high, view.maximum) for one in view.held_out[:MAX_EXAMPLES]),
-        sides=tuple(_side(view, side) for side in view.sides),
+        sides=tuple(DrawnSide(side, side.label == view.winner, _quotes(view, side.quotes)) for side in view.sides),
+        rounds=tuple(
+            DrawnRound(one, tuple(DrawnAnswer(answer, _quotes(view, answer.quotes)) for answer in one.answers))
+            for one in view.rounds
+        ),
         evidence=tuple(
             (index, marked(one, view.high, view.maximum, quoted=_quoted_in(view, index)))
             for index, one in sorted(view.evidence.items())
@@ -101,16 +127,17 @@ def draw(view: FeatureView, number: int) -> DrawnFeature:
     )
 
 
-def _side(view: FeatureView, side: SideView) -> DrawnSide:
-    quotes = [
+def _quotes(view: FeatureView, quotes: Sequence[QuoteView]) -> tuple[DrawnQuote, ...]:
+    return tuple(
         DrawnQuote(quote, quoted(view.evidence[quote.example], quote.start, quote.stop, view.high, view.maximum))
-        for quote in side.quotes
-    ]
-    return DrawnSide(side, side.label == view.winner, tuple(quotes))
+        for quote in quotes
+    )
 
 
 def _quoted_in(view: FeatureView, example: int) -> list[range]:
-    return [range(quote.start, quote.stop) for side in view.sides for quote in side.quotes if quote.example == example]
+    answers = [answer.quotes for one in view.rounds for answer in one.answers]
+    found = [quote for quotes in (*(side.quotes for side in view.sides), *answers) for quote in quotes]
+    return [range(quote.start, quote.stop) for quote in found if quote.example == example]
 
 
 def _counterexample(view: FeatureView, one: CounterexampleView) -> DrawnCounterexample:

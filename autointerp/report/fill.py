@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.transcript import Abstained, Chosen, Consensus, Transcript, Vote
 from autointerp.repair import RepairOutcome
+from autointerp.report.fill_debate import debate_view, verdict_in_words
 from autointerp.report.view import (
     STAGES,
     AttackView,
@@ -15,26 +15,20 @@ from autointerp.report.view import (
     ExampleView,
     FeatureView,
     HistogramView,
-    QuoteView,
     RepairView,
-    SideView,
-    VoteView,
 )
 from autointerp.results import FeatureResult
 from autointerp.sampling import Samples
 from dsl.batch import Batch
 from dsl.evaluate import evaluate
 from dsl.nodes import PREDICTED, Explanation
-from dsl.records import Counterexample, Evidence, Example, HeldOut, Thresholds
+from dsl.records import Counterexample, Example, HeldOut, Thresholds
 from dsl.render import render
 from probes.probing import Funnel
 from probes.reason import notes, reason
 
 SHOWN_PER_KIND, BEFORE, AFTER = 4, 30, 12
 """Held-out examples shown of each kind (highest, missed, wrongly predicted), and tokens about the one they are for."""
-
-QUOTE_MARGIN = 20
-"""Tokens shown on either side of a quote."""
 
 BINS = 24
 
@@ -43,7 +37,7 @@ def feature_view(result: FeatureResult, samples: Samples, promoted: Sequence[tup
     """Everything the page shows of one feature, as plain data."""
     transcript, evidence = result.transcript, samples.evidence
     winner = transcript.winner
-    quoted, sides = _sides(transcript, evidence, result.explanation)
+    told = debate_view(transcript, result.explanation)
     return FeatureView(
         feature=result.feature,
         explanation=render(result.explanation),
@@ -57,9 +51,10 @@ def feature_view(result: FeatureResult, samples: Samples, promoted: Sequence[tup
         winner=None if winner is None else winner.label,
         verdict=verdict_in_words(transcript),
         held_out=_held_out(result.explanation, samples.held_out),
-        evidence=quoted,
-        sides=sides,
-        votes=tuple(map(_vote, transcript.votes)),
+        evidence=told.evidence,
+        sides=told.sides,
+        rounds=told.rounds,
+        votes=told.votes,
         forfeits=tuple((forfeit.debater, forfeit.reason) for forfeit in transcript.forfeits),
         counterexamples=_counterexamples(result, evidence.thresholds),
         attack=_attack(result),
@@ -69,62 +64,6 @@ def feature_view(result: FeatureResult, samples: Samples, promoted: Sequence[tup
         promoted=tuple(promoted),
         skipped=result.skipped,
     )
-
-
-def verdict_in_words(transcript: Transcript) -> str:
-    """One plain sentence."""
-    match transcript.verdict:
-        case Chosen(margin=margin, votes=votes):
-            return f"chosen with a lead of {margin:.3f}; {votes} of {len(transcript.votes)} orders agree"
-        case Consensus():
-            return "every debater that stood proposed the same explanation"
-        case Abstained(reason=reason):
-            return f"the judge abstained ({reason}); the best by dev score is reported"
-
-
-def _vote(vote: Vote) -> VoteView:
-    return VoteView(vote.order, vote.label, dict(vote.scores), vote.reason, vote.shown, vote.none, vote.answered)
-
-
-def _sides(
-    transcript: Transcript, evidence: Evidence, explanation: Explanation
-) -> tuple[dict[int, ExampleView], tuple[SideView, ...]]:
-    """The sides, and windows of the evidence examples that they quote; quotes count from the window's first token."""
-    spans: dict[int, list[tuple[int, int]]] = {}
-    for side in transcript.sides:
-        for quote in side.argument.quotes:
-            spans.setdefault(quote.example, []).append((quote.start, quote.stop))
-    starts: dict[int, int] = {}
-    views: dict[int, ExampleView] = {}
-    predicted = evaluate(explanation, evidence.batch)
-    for number, found in sorted(spans.items()):
-        example = evidence.examples[number]
-        start = max(0, min(begin for begin, _ in found) - QUOTE_MARGIN)
-        stop = max(end for _, end in found) + QUOTE_MARGIN
-        starts[number] = start
-        views[number] = ExampleView(
-            example.context.tokens[start:stop],
-            example.activations[start:stop],
-            tuple(predicted[number, start : min(stop, len(example.activations))].tolist()),
-            source=f"evidence {number}" + (f", document {d}" if (d := example.context.document) else ""),
-        )
-    notes = {turn.seat: turn.proposal.scratchpad.lines for turn in transcript.turns}
-    sides = tuple(
-        SideView(
-            label=side.label,
-            explanation=side.argument.canonical,
-            argument=side.argument.text,
-            quotes=tuple(
-                QuoteView(q.example, q.start - starts[q.example], q.stop - starts[q.example], q.status)
-                for q in side.argument.quotes
-            ),
-            debaters=side.debaters,
-            dev_score=side.dev_score,
-            scratchpad=notes[side.seats[0]],
-        )
-        for side in transcript.sides
-    )
-    return views, sides
 
 
 def _held_out(explanation: Explanation, held_out: HeldOut) -> tuple[ExampleView, ...]:

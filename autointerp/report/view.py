@@ -67,6 +67,28 @@ class VoteView:
     none: float | None = None
     """Its score of answering NONE, where it gave one."""
     answered: bool = True
+    thoughts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """What one side added in a round, and how many of the quotes it asked for came to nothing."""
+
+    side: str
+    quotes: tuple[QuoteView, ...]
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoundView:
+    """A rebuttal, or a question of the judge and the answers; a question calls the sides by `names`."""
+
+    kind: Literal["rebuttal", "question"]
+    question: str = ""
+    names: tuple[tuple[str, str], ...] = ()
+    answers: tuple[AnswerView, ...] = ()
+    reason: str = ""
+    """Why the round came to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +175,7 @@ class FeatureView:
     held_out: tuple[ExampleView, ...] = ()
     evidence: Mapping[int, ExampleView] = field(default_factory=dict)
     sides: tuple[SideView, ...] = ()
+    rounds: tuple[RoundView, ...] = ()
     votes: tuple[VoteView, ...] = ()
     forfeits: tuple[tuple[str, str], ...] = ()
     """Debaters that handed in nothing that could stand, and why."""
