@@ -81,7 +81,7 @@ class Conversation:
         """The text that is made into tokens."""
         from jinja2 import TemplateError
 
-        said = [Message(message.role, self._special.sub(_opened, _whole(message.text))) for message in messages]
+        said = [Message(message.role, self._special.sub(_opened, well_formed(message.text))) for message in messages]
         if self.plain:
             return "".join(f"{PLAIN[message.role]}:\n{message.text}\n\n" for message in said) + "Assistant:\n"
         try:
@@ -140,8 +140,12 @@ def _inert(tokenizer: PreTrainedTokenizerFast) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, spelt)) or r"(?!)")
 
 
-def _whole(text: str) -> str:
-    """A text without halves of surrogate pairs, which no tokeniser takes."""
+def well_formed(text: str) -> str:
+    """A text without halves of surrogate pairs, which no tokeniser takes.
+
+    >>> ascii(well_formed("a\\ud800b"))
+    "'a\\\\ufffdb'"
+    """
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

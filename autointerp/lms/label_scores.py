@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -14,52 +13,34 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A prompt and its labels, as token ids."""
-
-    prompt: tuple[int, ...]
-    labels: tuple[tuple[int, ...], ...]
-
-
 @torch.inference_mode()
-def label_logprobs(model: PreTrainedModel, asked: Sequence[Asked], ends: Sequence[int]) -> list[list[float]]:
-    """For each question the log-probability of each label, tokens and any of the `ends`, in nats; not normalised.
+def label_logprobs(
+    model: PreTrainedModel, prompt: Sequence[int], labels: Sequence[Sequence[int]], ends: Sequence[int]
+) -> list[float]:
+    """For each label the log-probability of its tokens and then any of the `ends`, in nats; not normalised.
 
-    By teacher forcing: prompts run once as a batch, left-padded, and every label goes on from its prompt's keys and
-    values. Of the ways to spell a label in tokens one counts, the tokeniser's own. NaN where the model's logits are.
+    By teacher forcing: the prompt runs once, and every label goes on from its keys and values. Of the ways to spell a
+    label in tokens one counts, the tokeniser's own. NaN where the model's logits are.
     """
     device = model.device
-    longest = max(len(one.prompt) for one in asked)
-    ids, mask = padded([one.prompt for one in asked], longest, left=True)
-    ids, mask = ids.to(device), mask.to(device)
     last = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    opened = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **last)
-    first = torch.log_softmax(opened.logits[:, -1].float(), dim=-1)
+    run: Any = model
+    opened = run(input_ids=torch.tensor([prompt], device=device), use_cache=True, **last)
+    first = torch.log_softmax(opened.logits[0, -1].float(), dim=-1)
 
-    counts = [len(one.labels) for one in asked]
-    labels = [label for one in asked for label in one.labels]
-    owners = torch.tensor([number for number, count in enumerate(counts) for _ in range(count)], device=device)
     width = max([1, *map(len, labels)])
     said, present = padded(labels, width, left=False)
-    said, present = said.to(device), present.to(device)
     cache = opened.past_key_values
-    cache.reorder_cache(owners)  # a row for each label, with its prompt's keys and values
-    going_on = model(
-        input_ids=said,
-        attention_mask=torch.cat([mask[owners], present], dim=1),
-        position_ids=positions[owners, -1:] + 1 + torch.arange(width, device=device),
+    cache.reorder_cache(torch.zeros(len(labels), dtype=torch.long, device=device))  # a row for each label
+    going_on = run(
+        input_ids=said.to(device),
+        attention_mask=torch.cat([torch.ones(len(labels), len(prompt), dtype=torch.long), present], dim=1).to(device),
+        position_ids=(len(prompt) + torch.arange(width, device=device)).expand(len(labels), width),
         past_key_values=cache,
         use_cache=True,
     )
     after = torch.log_softmax(going_on.logits.float(), dim=-1)
-    found = [
-        _total(first[owner], after[row], label, ends)
-        for row, (owner, label) in enumerate(zip(owners.tolist(), labels, strict=True))
-    ]
-    bounds = [0, *torch.tensor(counts).cumsum(0).tolist()]
-    return [found[start:stop] for start, stop in pairwise(bounds)]
+    return [_total(first, after[row], label, ends) for row, label in enumerate(labels)]
 
 
 def _total(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import random
 import threading
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -15,10 +15,7 @@ import outlines
 import torch
 from llguidance import LLMatcher
 from outlines.backends.llguidance import LLGuidanceBackend
-from safetensors import SafetensorError
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     LogitsProcessorList,
     PreTrainedModel,
@@ -27,13 +24,13 @@ from transformers import (
 )
 
 from agents.lm import Completion, Failure, Free, Grammar, Labels, Message, Reply, Request
-from agents.scripted_lm import allows
-from autointerp.lms.conversation import Conversation
-from autointerp.lms.label_scores import Asked, label_logprobs, normalised, padded
+from autointerp.lms.asking import within, wrong_grammar
+from autointerp.lms.conversation import Conversation, well_formed
+from autointerp.lms.label_scores import label_logprobs, normalised, padded
 from autointerp.lms.model_folder import digest_of, model_folder
 from autointerp.lms.stepping import Draw, Finish, GrammarMask, Row
-from autointerp.loading import check_weights, first_line, quiet
-from dsl.errors import InputError, SubjectError
+from autointerp.lms.weights import context_tokens, ends_of, load_weights
+from autointerp.loading import first_line
 
 MAX_BATCH = 16
 """Answers written at once, unless said otherwise."""
@@ -49,10 +46,11 @@ class LocalLM:
 
     Each answer is drawn with numbers of its own, from the request's seed, sample number, prompt and constraint. So it
     does not depend on what shares its batch, but for rounding: padding changes a logit in its last bits, and where two
-    tokens are that close the other one may win. `max_tokens` does not count the token that ends a text. Labels are not
-    written but scored: each by all its tokens and the end, normalised over the labels, and drawn from those at the
-    request's temperature. Calls from several threads wait for each other; `autointerp.lms.batching` makes batches of
-    them instead.
+    tokens are that close the other one may win. `max_tokens` does not count the token that ends a text.
+
+    Labels are not written but scored: each by all its tokens and the end, normalised over the labels, and drawn from
+    those at the request's temperature; their numbers are the same whatever else is asked. Calls from several threads
+    wait for each other; `autointerp.lms.batching` makes batches of them instead.
 
     >>> lm = LocalLM.load("models/small")  # doctest: +SKIP
     >>> [reply] = lm.complete([Request((Message("user", "Is it A or B?"),), Labels(("A", "B")))])  # doctest: +SKIP
@@ -73,7 +71,8 @@ class LocalLM:
         self.name, self.revision, self.context_tokens, self.max_batch = name, revision, context_tokens, max_batch
         self._model, self._tokenizer = model, tokenizer
         self._conversation = Conversation(tokenizer)
-        self._ends = _ends(model, tokenizer)
+        self._ends = ends_of(model, tokenizer)
+        self._known = max(tokenizer.get_vocab().values()) + 1
         # What the folder suggests (a repetition penalty, top-p) would make a draw something else than the model's.
         pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
@@ -81,7 +80,7 @@ class LocalLM:
         )
         through: Any = tokenizer  # outlines asks for what this class is called in another version of transformers
         self._backend = LLGuidanceBackend(outlines.from_transformers(model, through))
-        self._matcher = lru_cache(maxsize=32)(self._compiled)
+        self._matchers: dict[str, LLMatcher] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -101,18 +100,14 @@ class LocalLM:
         """
         folder = model_folder(path_or_id, revision)
         dtype = dtype or (torch.bfloat16 if device.startswith("cuda") else torch.float32)
-        model, tokenizer = _loaded(folder, dtype)
-        try:
-            torch.nn.Module.to(model, device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f"{path_or_id} cannot be put on {device}: {first_line(error)}") from error
+        model, tokenizer = load_weights(folder, dtype, device)
         pinned = f"@{revision}" if revision and "@" not in str(path_or_id) and not Path(path_or_id).is_dir() else ""
         return cls(
             model,
             tokenizer,
             name=f"hf:{path_or_id}{pinned}",
             revision=f"{digest_of(folder)}-{str(dtype).removeprefix('torch.')}-{WAY}",
-            context_tokens=_context_tokens(model, folder),
+            context_tokens=context_tokens(model, folder),
             max_batch=max_batch,
         )
 
@@ -141,13 +136,25 @@ class LocalLM:
         for group in groups.values():
             group.sort(key=lambda one: len(one[2]))  # rows of one length need no padding
             while group:
-                batch, group = group[: self.max_batch], group[self.max_batch :]
+                size = self._together(group)
+                batch, group = group[:size], group[size:]
                 with self._lock, torch.inference_mode():
                     found = self._in_memory([(request, prompt) for _, request, prompt in batch])
                 replies.update(zip((number for number, _, _ in batch), found, strict=True))
         return [replies[number] for number in range(len(requests))]
 
+    def _together(self, group: Sequence[tuple[int, Request, Prompt]]) -> int:
+        """How many of the first make a batch: filled up to its longest, it may not be written beyond the context."""
+        most = 0
+        for count, (_, request, prompt) in enumerate(group[: self.max_batch]):
+            most = max(most, request.max_tokens)
+            if count and len(prompt) + most > self.context_tokens:
+                return count
+        return min(len(group), self.max_batch)
+
     def _prompt(self, request: Request) -> Prompt | Failure:
+        if fault := wrong_grammar(request.constraint):
+            return Failure("refused", fault)
         try:
             prompt = tuple(self._conversation.ids(request.messages))
         except ValueError as error:
@@ -184,13 +191,17 @@ class LocalLM:
         return [*self._in_memory(batch[:half]), *self._in_memory(batch[half:])]
 
     def _answered(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
-        if isinstance(batch[0][0].constraint, Labels):
-            return self._chosen(batch)
-        return self._written(batch)
+        match batch[0][0].constraint:
+            case Labels():
+                # Alone each: what they share a batch with would change the last bits of what a judge's votes are made
+                # of, and long prompts keep a processor busy as they are.
+                return [self._chosen(request, prompt) for request, prompt in batch]
+            case _:
+                return self._written(batch)
 
     def _written(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
         rows = [self._row(request, prompt) for request, prompt in batch]
-        processors: list[Any] = [Draw(rows, len(self._tokenizer))]
+        processors: list[Any] = [Draw(rows, self._known)]
         constraint = batch[0][0].constraint
         if isinstance(constraint, Grammar):
             matcher = self._matcher(constraint.lark)
@@ -224,11 +235,11 @@ class LocalLM:
             return Failure("refused", f"{self.name}: {row.broken} after {len(row.tokens)} tokens")
         tokens = row.tokens[:-1] if row.tokens and row.tokens[-1] in self._ends else row.tokens
         match request.constraint:
-            case Grammar(lark=grammar):
+            case Grammar():
                 if not row.ended:
                     return Failure("cut off", f"{self.name}: {request.max_tokens} tokens did not end the text")
                 text = self._backend.llg_tokenizer.decode_bytes(tokens).decode(errors="replace")
-                if not allows(grammar, text):
+                if not within(request.constraint, text):
                     return Failure("outside the constraint", f"{self.name} said {text[:80]!r}, outside the grammar")
                 return Completion(text, prompt, len(row.tokens))
             case _:
@@ -237,26 +248,20 @@ class LocalLM:
                 # A character of several bytes may have been cut in two.
                 return Completion(self._text(tokens[: row.most]).rstrip("\ufffd"), prompt, row.most, cut=True)
 
-    def _chosen(self, batch: list[tuple[Request, Prompt]]) -> list[Reply]:
-        asked = [Asked(prompt, tuple(self._label(label) for label in _labels(request))) for request, prompt in batch]
-        found = label_logprobs(self._model, asked, sorted(self._ends))
-        replies: list[Reply] = []
-        for (request, prompt), one, logprobs in zip(batch, asked, found, strict=True):
-            if any(map(math.isnan, logprobs)) or not math.isfinite(max(logprobs)):
-                replies.append(Failure("refused", f"{self.name}: the model's logits are not finite"))
-                continue
-            own = normalised(logprobs)
-            chosen = _drawn(own, request.temperature, _seed(request, prompt))
-            labels = _labels(request)
-            replies.append(
-                Completion(
-                    labels[chosen], len(prompt), len(one.labels[chosen]) + 1, tuple(zip(labels, own, strict=True))
-                )
-            )
-        return replies
+    def _chosen(self, request: Request, prompt: Prompt) -> Reply:
+        assert isinstance(request.constraint, Labels)
+        labels = request.constraint.labels
+        spelt = [self._label(label) for label in labels]
+        logprobs = label_logprobs(self._model, prompt, spelt, sorted(self._ends))
+        if any(map(math.isnan, logprobs)) or not math.isfinite(max(logprobs)):
+            return Failure("refused", f"{self.name}: the model's logits are not finite")
+        own = normalised(logprobs)
+        chosen = _drawn(own, request.temperature, _seed(request, prompt))
+        said = tuple(zip(labels, own, strict=True))
+        return Completion(labels[chosen], len(prompt), len(spelt[chosen]) + 1, said)
 
     def _label(self, label: str) -> Prompt:
-        ids: list[int] = self._tokenizer(label, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self._tokenizer(well_formed(label), add_special_tokens=False)["input_ids"]
         return tuple(ids)
 
     def _text(self, tokens: Sequence[int]) -> str:
@@ -264,14 +269,11 @@ class LocalLM:
         assert isinstance(text, str)
         return text
 
-    def _compiled(self, grammar: str) -> LLMatcher:
-        processor = self._backend.get_cfg_logits_processor(grammar)
-        return LLMatcher(self._backend.llg_tokenizer, processor.grammar)
-
-
-def _labels(request: Request) -> tuple[str, ...]:
-    assert isinstance(request.constraint, Labels)
-    return request.constraint.labels
+    def _matcher(self, grammar: str) -> LLMatcher:
+        if grammar not in self._matchers:
+            processor = self._backend.get_cfg_logits_processor(grammar)
+            self._matchers[grammar] = LLMatcher(self._backend.llg_tokenizer, processor.grammar)
+        return self._matchers[grammar]
 
 
 def _kind(request: Request) -> str:
@@ -296,15 +298,11 @@ def _seed(request: Request, prompt: Prompt) -> int:
 
 def _drawn(logprobs: Sequence[float], temperature: float, seed: int) -> int:
     """The place of the likeliest, or of one drawn at a temperature."""
-    if temperature <= 0:
-        return max(range(len(logprobs)), key=lambda place: logprobs[place])
     top = max(logprobs)
+    if temperature <= 0:
+        return logprobs.index(top)
     weights = [math.exp((one - top) / temperature) for one in logprobs]
-    return int(
-        torch.multinomial(
-            torch.tensor(weights, dtype=torch.float64), 1, generator=torch.Generator().manual_seed(seed)
-        ).item()
-    )
+    return random.Random(seed).choices(range(len(weights)), weights)[0]
 
 
 def _until(text: str, stops: Iterable[str]) -> str:
@@ -317,42 +315,3 @@ def _is_out_of_memory(error: Exception) -> bool:
     return (
         isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in said or "can't allocate" in said
     )
-
-
-def _loaded(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    with quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=dtype, output_loading_info=True
-            )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
-            raise InputError(f"{folder} does not load as a causal language model: {first_line(error)}") from error
-        model, report = loaded
-        try:
-            check_weights(folder, model, report)
-        except SubjectError as error:
-            raise InputError(str(error)) from error
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise InputError(f"{folder}: its tokeniser has no tokenizer.json, which a grammar needs; convert it")
-    if tokenizer.eos_token_id is None:
-        raise InputError(f"{folder}: its tokeniser names no eos_token, so no answer would end; name one")
-    tokenizer.model_max_length = 10**9  # what is too long is told from the model's own figure, without a warning
-    model.eval().requires_grad_(False)
-    return model, tokenizer
-
-
-def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
-    """Tokens that end an answer: the tokeniser's, and those that the folder's generation settings add."""
-    named = model.generation_config.eos_token_id if model.generation_config is not None else None
-    own = [] if named is None else [named] if isinstance(named, int) else list(named)
-    return frozenset([tokenizer.eos_token_id, *own])
-
-
-def _context_tokens(model: PreTrainedModel, folder: Path) -> int:
-    text = model.config.get_text_config()
-    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
-        size = getattr(text, name, None)
-        if isinstance(size, int) and size > 0:
-            return size
-    raise InputError(f"{folder / 'config.json'} does not say how long a context the model reads")

@@ -25,7 +25,7 @@ from transformers import LogitsProcessor, PreTrainedTokenizerFast, StoppingCrite
 class Row:
     """One answer as it is written: at most `most` tokens, and one more that ends it.
 
-    `end` is how it came to an end: the model's own, a stop, the bound; or why it cannot go on.
+    It has `ended` where the model ended it or a stop did, and is `broken`, with the reason, where it cannot go on.
     """
 
     generator: torch.Generator
@@ -141,6 +141,6 @@ class Finish(StoppingCriteria):
         """Whether a stop has been written: looked for in the last tokens, each of which spells a byte at least."""
         if not row.stops:
             return False
-        tail = row.tokens[-max(len(stop.encode()) for stop in row.stops) - 4 :]
+        tail = row.tokens[-max(len(stop.encode("utf-8", "surrogatepass")) for stop in row.stops) - 4 :]
         text = self._tokenizer.decode(tail, skip_special_tokens=True)
         return any(stop in text for stop in row.stops)
