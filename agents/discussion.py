@@ -191,7 +191,7 @@ def _why(answer: Rejected) -> str:
 
 
 _HOW: dict[Verb, str] = {
-    "QUOTE": '`QUOTE 3 "text"` quotes a few words of example 3, copied as they are written there, without << and >>. '
+    "QUOTE": '`QUOTE 3 "text"` quotes a few words of example 3, copied as they are written there, without « and ». '
     "You are told whether the quote verified, and its name, such as Q1.",
     "TRY": '`TRY "text"` runs a text of your own through the model and shows every token\'s activation: {tries} times.',
     "EXPLAIN": "`EXPLAIN` ends the turns; first it takes a verified quote in which the feature fires.",

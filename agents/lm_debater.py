@@ -48,7 +48,9 @@ class LMDebater:
     """Implements `Debater`, `Respondent` and `Metered` with a language model, for one feature at a time.
 
     `lexicon` expands the short forms of explanations. `try_text` runs texts on the feature; without it none can be
-    tried. Of `candidates` explanations sampled at once the one of highest F1 on the evidence is handed in.
+    tried. Of `candidates` explanations sampled at once the one of highest F1 on the evidence is handed in. A model that
+    shows no firing token in any quote, in a further attempt either, forfeits; with `picks` its quotes are picked for it
+    instead, as those of a search are.
 
     >>> LMDebater(lm, lexicon).propose(evidence, random.Random(0)).explanation  # doctest: +SKIP
     Explanation(strong=Tokens(strings=(' pizza',)))
@@ -63,12 +65,13 @@ class LMDebater:
         *,
         candidates: int = 1,
         temperature: float = 1.0,
+        picks: bool = False,
     ) -> None:
         if candidates < 1:
             raise ValueError(f"{candidates} candidates; at least one explanation is asked for")
         self.name = lm.name
         self._lm, self._lexicon, self._try_text, self._limits = lm, lexicon, try_text, limits or Limits()
-        self._candidates, self._temperature = candidates, temperature
+        self._candidates, self._temperature, self._picks = candidates, temperature, picks
         self._turn = _turn_bounds(lm.context_tokens)
         self._verdict = min(VERDICT, lm.context_tokens // 24)
         self._case: _Case | None = None
@@ -179,6 +182,10 @@ class LMDebater:
         said, choice = explain(case.talk, case.evidence, case.bounds, self._lexicon, reason, rng, self._candidates)
         case.said = said
         case.notes.extend(choice)
+        if self._picks and problem and not discussion.firing and isinstance(said, Explanation):
+            quotes = pick_quotes(case.evidence, said, rng, self._limits.handles)
+            case.notes.append("its quotes were picked for it")
+            return Proposal(said, quotes, "", case.scratchpad(), case.talk.usage)
         chosen = self._chosen(case, rng)
         argument = self._argument(case, chosen, rng)
         quotes = tuple(_requested(discussion.quotes[number - 1], case.evidence) for number in chosen)

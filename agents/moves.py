@@ -83,7 +83,7 @@ def longest_turn(verbs: tuple[Verb, ...], bounds: TurnBounds = TurnBounds()) -> 
 def read_turn(text: str) -> tuple[str, Move]:
     r"""The notes and the move of a turn that its grammar allowed; ValueError for any other text.
 
-    >>> read_turn('THINK pies, perhaps\nQUOTE 3 "hot<< pie>>"')
+    >>> read_turn('THINK pies, perhaps\nQUOTE 3 "hot« pie»"')
     ('pies, perhaps', QuoteMove(example=3, text='hot pie'))
     """
     note, _, move = text.removeprefix("THINK ").partition("\n")

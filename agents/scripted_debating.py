@@ -61,9 +61,9 @@ def _quotes(request: Request) -> list[str]:
     """Moves that quote the words before the first token that fires, in an order that the first seed decides."""
     found: list[tuple[bool, str]] = []
     for number, text, firing in _examples(request):
-        before, mark, rest = text.partition("<<")
+        before, mark, rest = text.partition("«")
         words = before.split(" ")[-3:] if mark else text.split(" ")[:4]
-        quote = " ".join(words) + (rest.partition(">>")[0] if mark else "")
+        quote = " ".join(words) + (rest.partition("»")[0] if mark else "")
         if 0 < len(quote) <= 60 and not quote.endswith("\\"):
             found.append((not firing, f'QUOTE {number} "{quote}"'))
     return [move for _, move in sorted(found, key=lambda each: each[0])]

@@ -1,4 +1,4 @@
-"""Examples as a language model reads them: escaped, with `<<` and `>>` round what fires and a scale from 0 to 10."""
+"""Examples as a language model reads them: escaped, with marks round what fires and a scale from 0 to 10."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from agents.passages import utf8
 from dsl.records import Counterexample, Example, Thresholds
-from prompts import escape
+from prompts import escape, mark
 
 SCALE = 10
 
@@ -25,8 +25,8 @@ def show_example(number: int, example: Example, thresholds: Thresholds) -> str:
 
     >>> from dsl.records import Context
     >>> pie = Example(Context(("Hot", " pie"), start=0), (0.0, 8.1))
-    >>> print(show_example(3, pie, Thresholds.from_maximum(10)))
-    3. "Hot<< pie>>" fires: " pie" 8
+    >>> print(show_example(3, pie, Thresholds.from_maximum(10.0)))
+    3. "Hot« pie»" fires: " pie" 8
     """
     start = example.context.start
     place = "(from ?) " if start is None else f"(from token {start + 1}) " if start else ""
@@ -40,8 +40,8 @@ def show_tried(example: Example, thresholds: Thresholds) -> str:
 
     >>> from dsl.records import Context
     >>> pie = Example(Context(("Hot", " pie"), start=0), (0.0, 8.1))
-    >>> print(show_tried(pie, Thresholds.from_maximum(10)))
-    "Hot<< pie>>", token by token: "Hot" 0, " pie" 8
+    >>> print(show_tried(pie, Thresholds.from_maximum(10.0)))
+    "Hot« pie»", token by token: "Hot" 0, " pie" 8
     """
     shown = list(pieces(example))
     each = ", ".join(f'"{text}" {scaled(activation, thresholds)}' for text, activation in shown)
@@ -68,8 +68,8 @@ def scaled(activation: float, thresholds: Thresholds) -> int:
 
 
 def marked(shown: Sequence[Piece], thresholds: Thresholds) -> str:
-    """The text, every piece that fires between `<<` and `>>` of its own."""
-    return "".join(f"<<{text}>>" if activation >= thresholds.high else text for text, activation in shown)
+    """The text, every piece that fires between marks of its own."""
+    return "".join(mark(text) if activation >= thresholds.high else text for text, activation in shown)
 
 
 def pieces(example: Example) -> Iterator[Piece]:

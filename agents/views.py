@@ -30,15 +30,15 @@ class ShownQuote:
         return cls(quote.tokens(evidence), quote.firing(evidence))
 
     def __str__(self) -> str:
-        """The text with `<<` and `>>` round what fires; the same characters in the source are escaped."""
+        """The text with `«` and `»` round what fires; the same characters in the source are escaped."""
         pieces: list[str] = []
         inside = False
         for text, mark in _whole_pieces(self.tokens, self.marks):
             if mark != inside:
-                pieces.append("<<" if mark else ">>")
+                pieces.append("«" if mark else "»")
                 inside = mark
             pieces.append(escape(text))
-        return "".join(pieces) + (">>" if inside else "")
+        return "".join(pieces) + ("»" if inside else "")
 
 
 @dataclass(frozen=True, slots=True)

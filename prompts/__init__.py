@@ -2,8 +2,9 @@
 
 A file opens with `version: N`; the text follows, with slots written `{{name}}`. What is filled in is never scanned for
 slots again, so text from a corpus cannot open one. Text that nobody vouches for goes through `escape` first: it then
-stays on its line, inside its quotation marks, and cannot write the highlight marks `<<` and `>>`, nor any of the
-markers that chat templates put between turns: all of those hold angle or square brackets.
+stays on its line, inside its quotation marks, and cannot write the highlight marks `«` and `»`, nor any of the markers
+that chat templates put between turns: all of those hold angle or square brackets. So the marks are no brackets: beside
+a token "s" they would write one themselves.
 """
 
 from __future__ import annotations
@@ -75,18 +76,27 @@ def one_line(text: str) -> str:
 def escape(text: str) -> str:
     r"""Everything invisible written out, and no bare quotation mark, bracket or backslash: it stays inside its quotes.
 
-    Brackets are angle and square ones: with those go the highlight marks and every marker of a chat template.
+    Brackets are angle and square ones, of which every marker of a chat template has some; the highlight marks go too.
 
-    >>> print(escape('say "<<now>>" [INST]'))
-    say \"\<\<now\>\>\" \[INST\]
+    >>> print(escape('say "«now»" [INST]'))
+    say \"\«now\»\" \[INST\]
     """
     return "".join("\\" + character if character in _ESCAPED else _visible(character) for character in text)
 
 
-def unescape(text: str) -> str:
-    r"""What `escape` was given, white space of every kind as plain spaces; bare `<<` and `>>` are marks and go.
+def mark(escaped: str) -> str:
+    """A text on which a feature fires, between highlight marks.
 
-    >>> unescape(r'say \"<<no>>w\"')
+    >>> print(mark(" pizza"))
+    « pizza»
+    """
+    return f"«{escaped}»"
+
+
+def unescape(text: str) -> str:
+    r"""What `escape` was given, white space of every kind as plain spaces; bare marks go, and so do `<<` and `>>`.
+
+    >>> unescape(r'say \"«no»w\"')
     'say "now"'
     """
     return _WRITTEN.sub(_meant, text)
@@ -112,9 +122,9 @@ def barred(text: str) -> str:
 
 
 _BRACKETS = "<>[]"
-_ESCAPED = f'\\"{_BRACKETS}'
+_ESCAPED = f'\\"{_BRACKETS}«»'
 _LITERAL = re.compile(r'("(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/)', re.DOTALL)
-_WRITTEN = re.compile(r"<<|>>|\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4})|(.))")
+_WRITTEN = re.compile(r"[«»]|<<|>>|\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U(000[0-9a-f]{5}|0010[0-9a-f]{4})|(.))")
 
 
 def _meant(written: re.Match[str]) -> str:

@@ -42,6 +42,7 @@ VOCABULARY = {
     "Procedure.shown": "one of two",
     "Quote.status": "one of a few",
     "Rejected.status": "one of a few",
+    "Transcript.prompts": "names of prompts",
     "Round.kind": "one of two",
     "Round.names": "S1 and so on, and labels",
     "Round.question": "the judge's own words, which debaters and judge read",
@@ -302,7 +303,7 @@ def test_what_verified_is_all_that_stands_in_quotes() -> None:
     known = {quote.text(transcript.evidence) for quote in verified}
     for request in held.judge.asked:
         for shown in re.findall(r'^- "(.*)"$', request.messages[0].text, re.MULTILINE):
-            assert shown.replace("<<", "").replace(">>", "") in known
+            assert shown.replace("«", "").replace("»", "") in known
 
 
 def test_a_leak_would_be_found() -> None:

@@ -284,6 +284,17 @@ class TestFurtherAttempts:
         assert debater.propose(EVIDENCE, random.Random(0)).quotes == ()
         assert len(debater.propose(EVIDENCE, random.Random(1), "no quote").quotes) == 3
 
+    def test_quotes_are_picked_only_if_asked_for_and_only_after_the_model_failed_twice_to_quote(self) -> None:
+        transcripts = []
+        for picks in (False, True):
+            debater = LMDebater(ScriptedLM(Player('QUOTE 0 "nonsense"')), None, picks=picks)
+            transcripts.append(debate(EVIDENCE, [debater], BuiltinJudge(), no_dev, random.Random(0)))
+        assert [transcript.outcome for transcript in transcripts] == ["abstained", "consensus"]
+        first, second = transcripts[1].turns
+        assert (first.proposal.quotes, len(second.quotes)) == ((), 3)
+        assert all(isinstance(quote, Quote) for quote in second.quotes)
+        assert second.proposal.scratchpad.lines[-1] == "its quotes were picked for it"
+
     @pytest.mark.parametrize("number", range(1, 9))
     def test_whichever_call_fails_is_the_problem_and_the_next_attempt_goes_on_from_there(self, number: int) -> None:
         turns = [*firing_quotes(count=4), "EXPLAIN"]
@@ -392,7 +403,7 @@ class TestRepair:
             '1. (from ?) " the \\"Pizza\\n" silent. On " \\"Pizza", token 2, the rule says 10; the model says 0.'
             in prompt
         )
-        assert 'where the rule is right: " the<< pizza>>"' in prompt
+        assert 'where the rule is right: " the« pizza»"' in prompt
         assert 'activates on the word "pizza"' in prompt
         assert prompt.count("the model says 0") == Limits().counterexamples
         assert "shown the last 12 of 20 counterexamples" in proposal.scratchpad.lines

@@ -72,7 +72,7 @@ def test_escaped_text_stays_on_its_line_and_inside_its_quotes(text: str) -> None
     assert len(escaped.splitlines()) <= 1
     assert escaped.isprintable()
     bare = re.sub(r"\\.", "", escaped)
-    assert not set('"<>[]\\') & set(bare)
+    assert not set('"<>[]«»\\') & set(bare)
     escaped.encode("utf-8")
 
 
@@ -84,7 +84,7 @@ def test_what_was_escaped_can_be_read_back_but_for_the_kind_of_its_spaces(text: 
 
 
 def test_marks_that_were_copied_are_left_out_and_what_looks_like_an_escape_is_none() -> None:
-    assert unescape(r"hot<< pizza>> and \<\<pie\>\>") == "hot pizza and <<pie>>"
+    assert unescape(r"hot« pizza» <<now>> and \«\<pie\>\»") == "hot pizza now and «<pie>»"
     assert unescape(r"\xff \U0010ffff \u00e9 \q \U00110000") == "\udcff \U0010ffff é q U00110000"
 
 
@@ -143,7 +143,7 @@ def cut(text: str) -> tuple[tuple[str, ...], tuple[bool, ...]]:
     """A text of a shot as tokens, words with their space, and which of them are marked."""
     tokens: list[str] = []
     marks: list[bool] = []
-    for number, piece in enumerate(re.split(r"<<|>>", text)):
+    for number, piece in enumerate(re.split("[«»]", text)):
         found = tokens_of(unescape(piece))
         assert len(found) == 1 or number % 2 == 0, "one token a mark"
         tokens += found
