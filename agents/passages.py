@@ -1,35 +1,27 @@
-"""The normalised copy of a sample's texts that quotes are checked against, and where its characters lie in tokens.
-
-Normalised: NFC; curly quotes, dashes, ellipses and no-break spaces folded to their plain forms; zero-width spaces
-dropped; white space collapsed; case kept. A character whose bytes are split over tokens belongs to all of them.
-"""
+"""Where a quote stands in a sample's texts: searched for in their normal form, on token boundaries."""
 
 from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
-from collections.abc import Sequence
-from functools import cached_property
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int32
 
+from agents.normal_form import Character, NormalForm, normal_form, normalise, shown, utf8
 from dsl.records import Context
 
-ELLIPSIS = "..."
+__all__ = ["Passages", "Place", "distance", "edits_allowed", "normalise", "shown", "utf8"]
 
 _SEPARATOR = "\ud800"  # between examples; no normalised text holds a surrogate, so no match runs across
-_FOLDED = {
-    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc\u0060\u00b4", "'"),
-    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
-    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
-    "\u2026": ELLIPSIS,
-}
-_DROPPED = frozenset("\u200b\u2060\ufeff")
-_REPLACEMENT = "\ufffd"
-_ENDS_TRIED, _GAPS_TRIED, _LONGEST_NEAR = 16, 4, 400  # bounds on the work that one request can cause
+_DOTS = r"(?:\.{3,}|\[ ?\.{3,} ?\]|\( ?\.{3,} ?\))"
+_GAP = re.compile(rf" *{_DOTS} *")
+_OPEN_ENDS = re.compile(rf"^(?:{_DOTS} *)+|(?: *{_DOTS})+$")
+_ENDS_TRIED, _GAPS_TRIED, _LONGEST_NEAR, _ENOUGH = 16, 4, 400, 100  # bounds on the work that one request can cause
 
 Codes = Int32[np.ndarray, " _length"]
 
@@ -42,39 +34,12 @@ class Place(NamedTuple):
     stop: int
 
 
-class _Character(NamedTuple):
-    """One character of the copy, and the first and last token that hold a byte of what it stands for."""
-
-    text: str
-    first: int
-    last: int
-
-
-def normalise(text: str) -> str:
-    """The normalised form of a text, white space at its ends stripped.
-
-    >>> normalise(" the\\u00a0\\u201cpizza\\u201d\\u2026 ")
-    'the "pizza"...'
-    """
-    return "".join(character.text for character in _characters([text])).strip()
-
-
-def shown(tokens: Sequence[str]) -> str:
-    """The text of some tokens as a reader sees it: bytes that make no character are U+FFFD."""
-    return utf8("".join(tokens)).decode("utf-8", "replace")
-
-
-def utf8(text: str) -> bytes:
-    """UTF-8, with surrogates that stand for bytes turned back into them and any others into U+FFFD."""
-    return re.sub("[\ud800-\udc7f\udd00-\udfff]", _REPLACEMENT, text).encode("utf-8", "surrogateescape")
-
-
 class Passages:
-    """The normalised texts of a sample: one example's at a time by span, all joined for searches, each made once."""
+    """The normal forms of a sample: one example's at a time by span, all joined for searches, each made once."""
 
     def __init__(self, contexts: Sequence[Context]) -> None:
         self._contexts = contexts
-        self._rows: dict[int, list[_Character]] = {}
+        self._forms: dict[int, NormalForm] = {}
 
     def places(self, wanted: str) -> list[Place]:
         """Every token span whose normalised text is `wanted` (normalised, not empty), in order."""
@@ -82,31 +47,47 @@ class Passages:
         at = joined.text.find(wanted)
         while at >= 0:
             end = at + len(wanted) - 1
-            if joined.opens[at] and joined.closes[end]:
-                found.append(joined.place(at, end))
+            if joined.opens[at] and joined.closes[end] and self._is_whole(place := joined.place(at, end)):
+                found.append(place)
             at = joined.text.find(wanted, at + 1)
         return found
 
-    def elided_places(self, wanted: str) -> list[Place]:
-        """Every span that opens with what stands before an ellipsis in `wanted` and closes with what stands after it.
+    def elided_places(self, wanted: str, longest: int, asked_for: Callable[[Place], bool]) -> list[Place]:
+        """The spans of at most `longest` tokens that hold the parts of `wanted` between its ellipses, in their order.
 
-        Ellipses at the ends of `wanted` only say that the text goes on.
+        They open with the first part and close with the last. Ellipses at the ends of `wanted` only say that the text
+        goes on; each of the others may stand for words left out, or for itself. A hundred spans are enough.
         """
-        core = re.sub(r" *\.{3,}$", "", re.sub(r"^\.{3,} *", "", wanted))
-        if core and core != wanted and (whole := self.places(core)):
+        core = _OPEN_ENDS.sub("", wanted)
+        if not core:
+            return []
+        if core != wanted and (whole := [place for place in self.places(core) if asked_for(place)]):
             return whole
         found: set[Place] = set()
-        for gap in itertools.islice(re.finditer(r" *\.{3,} *", core), _GAPS_TRIED):
-            head, tail = core[: gap.start()], core[gap.end() :]
-            if head and tail:
-                tails = self.places(tail)
-                found.update(
-                    Place(first.example, first.start, last.stop)
-                    for first in self.places(head)
-                    for last in tails
-                    if first.example == last.example and first.stop <= last.start
-                )
+        standing = cache(self._by_example)
+        for parts in _readings(core):
+            for place in _spans([standing(part) for part in parts], longest):
+                if asked_for(place):
+                    found.add(place)
+                if len(found) >= _ENOUGH:
+                    return sorted(found)
         return sorted(found)
+
+    def stands_elided(self, wanted: str, asked_for: Callable[[Place], bool]) -> bool:
+        """Whether the parts of `wanted` stand in one example in their order, however far apart."""
+        standing = cache(self._by_example)
+        for parts in _readings(_OPEN_ENDS.sub("", wanted)):
+            for example, [first, *_] in standing(parts[0]).items():
+                last = Place(example, 0, 0)
+                for part in parts:
+                    later = [place for place in standing(part).get(example, ()) if place.start >= last.stop]
+                    if not later:
+                        break
+                    last = later[0]
+                else:
+                    if asked_for(Place(example, first.start, last.stop)):
+                        return True
+        return False
 
     def text(self, place: Place) -> str | None:
         """The normalised text of a token span; None where the span does not exist or cuts a character in two."""
@@ -114,21 +95,19 @@ class Passages:
             return None
         if not 0 <= place.start < place.stop <= len(self._contexts[place.example].tokens):
             return None
-        if self.snapped(place) != place:
+        if not self._is_whole(place):
             return None
-        inside = (c.text for c in self._row(place.example) if c.last >= place.start and c.first < place.stop)
-        return "".join(inside).strip()
+        row = self._form(place.example).characters
+        return "".join(c.text for c in row if c.last >= place.start and c.first < place.stop).strip()
 
     def snapped(self, place: Place) -> Place:
         """The smallest span around `place` that cuts no character in two."""
+        whole = self._form(place.example).whole
         start, stop = place.start, place.stop
-        row = [character for character in self._row(place.example) if character.text != " "]
-        for character in reversed(row):
-            if character.first < start <= character.last:
-                start = character.first
-        for character in row:
-            if character.first < stop <= character.last:
-                stop = character.last + 1
+        while not whole[start]:
+            start -= 1
+        while not whole[stop]:
+            stop += 1
         return Place(place.example, start, stop)
 
     def nearest(self, wanted: str) -> Place | None:
@@ -149,6 +128,9 @@ class Passages:
                 return place
         return None
 
+    def _by_example(self, part: str) -> dict[int, list[Place]]:
+        return {example: list(places) for example, places in itertools.groupby(self.places(part), key=_example)}
+
     def _snapped_near(self, first: int, last: int, wanted: str) -> Place | None:
         text = self._joined.text
         if _SEPARATOR in text[first : last + 1]:
@@ -161,21 +143,25 @@ class Passages:
         found = self.text(place)
         return place if found and distance(wanted, found) <= edits_allowed(wanted) else None
 
-    def _row(self, example: int) -> list[_Character]:
-        if example not in self._rows:
-            self._rows[example] = _characters(self._contexts[example].tokens)
-        return self._rows[example]
+    def _is_whole(self, place: Place) -> bool:
+        whole = self._form(place.example).whole
+        return whole[place.start] and whole[place.stop]
+
+    def _form(self, example: int) -> NormalForm:
+        if example not in self._forms:
+            self._forms[example] = normal_form(self._contexts[example].tokens)
+        return self._forms[example]
 
     @cached_property
     def _joined(self) -> _Joined:
-        return _Joined([self._row(example) for example in range(len(self._contexts))])
+        return _Joined([self._form(example).characters for example in range(len(self._contexts))])
 
 
 class _Joined:
     """All texts as one string, each closed by a separator, and what lies behind each of its characters."""
 
-    def __init__(self, rows: Sequence[Sequence[_Character]]) -> None:
-        separator = _Character(_SEPARATOR, -1, -1)
+    def __init__(self, rows: Sequence[Sequence[Character]]) -> None:
+        separator = Character(_SEPARATOR, -1, -1)
         self._characters = [character for row in rows for character in (*row, separator)]
         self._example = [number for number, row in enumerate(rows) for _ in range(len(row) + 1)]
         self.text = "".join(character.text for character in self._characters)
@@ -196,6 +182,43 @@ def distance(one: str, other: str) -> int:
     return int(_sellers(_codes(one), _codes(other), anchored=True)[-1])
 
 
+def _spans(parts: Sequence[dict[int, list[Place]]], longest: int) -> Iterator[Place]:
+    """Spans of at most `longest` tokens that open with a place of the first part and close with one of the last.
+
+    `parts` are the places of each, by example, in order.
+    """
+    heads, *later = parts
+    for example, first_places in heads.items():
+        following = [places.get(example, []) for places in later]
+        starts = [[place.start for place in places] for places in following]
+        for head in first_places if all(following) else ():
+            ends = {head.stop}
+            for places, at in zip(following, starts, strict=True):
+                near = places[bisect_left(at, min(ends)) : bisect_left(at, head.start + longest)] if ends else []
+                ends = {place.stop for place in near if place.stop <= head.start + longest}
+            yield from (Place(example, head.start, end) for end in sorted(ends))
+
+
+def _readings(core: str) -> Iterator[list[str]]:
+    """The parts of a text, for every way to read its first few ellipses: as words left out, or as they stand.
+
+    At least one is read as words left out.
+    """
+    gaps = list(itertools.islice(_GAP.finditer(core), _GAPS_TRIED))
+    for cut in itertools.product((True, False), repeat=len(gaps)):
+        parts, begin = list[str](), 0
+        for gap in itertools.compress(gaps, cut):
+            parts.append(core[begin : gap.start()])
+            begin = gap.end()
+        parts = [part for part in (*parts, core[begin:]) if part]
+        if any(cut) and len(parts) > 1:
+            yield parts
+
+
+def _example(place: Place) -> int:
+    return place.example
+
+
 def _sellers(query: Codes, text: Codes, anchored: bool = False) -> Codes:
     """Edit distance of the query to the best substring that ends at each of len(text) + 1 places.
 
@@ -211,53 +234,7 @@ def _sellers(query: Codes, text: Codes, anchored: bool = False) -> Codes:
     return row
 
 
-def _characters(tokens: Sequence[str]) -> list[_Character]:
-    """The normalised characters of some tokens, white space collapsed but not stripped."""
-    characters: list[_Character] = []
-    for text, first, last in _composed(_decoded(tokens)):
-        for piece in text:
-            folded = " " if piece.isspace() else _FOLDED.get(piece, piece)
-            if folded in (" ", _REPLACEMENT) and characters and characters[-1].text == folded:
-                characters[-1] = characters[-1]._replace(last=last)
-            else:
-                characters.extend(_Character(part, first, last) for part in folded)
-    return characters
-
-
-def _decoded(tokens: Sequence[str]) -> list[_Character]:
-    """Characters as written, bytes that tokens split joined again, zero-width spaces left out."""
-    pieces = [utf8(token) for token in tokens]
-    owner = [number for number, piece in enumerate(pieces) for _ in piece]
-    decoded: list[_Character] = []
-    offset = 0
-    for character in b"".join(pieces).decode("utf-8", "surrogateescape"):
-        width = len(character.encode("utf-8", "surrogateescape"))
-        if character not in _DROPPED:
-            text = _REPLACEMENT if "\udc80" <= character <= "\udcff" else character
-            decoded.append(_Character(text, owner[offset], owner[offset + width - 1]))
-        offset += width
-    return decoded
-
-
-def _composed(characters: list[_Character]) -> list[_Character]:
-    """NFC, stretch by stretch: characters that compose with what is before them share one stretch and its tokens."""
-    text = "".join(character.text for character in characters)
-    if unicodedata.is_normalized("NFC", text):
-        return characters
-    stretches: list[_Character] = []
-    for character in characters:
-        if stretches:
-            before = stretches[-1]
-            joined = unicodedata.normalize("NFC", before.text + character.text)
-            apart = before.text + unicodedata.normalize("NFC", character.text)
-            if unicodedata.combining(character.text) or joined != apart:
-                stretches[-1] = _Character(joined, before.first, character.last)
-                continue
-        stretches.append(character._replace(text=unicodedata.normalize("NFC", character.text)))
-    return stretches
-
-
-def _token_boundaries(characters: list[_Character]) -> tuple[list[bool], list[bool]]:
+def _token_boundaries(characters: list[Character]) -> tuple[list[bool], list[bool]]:
     """Whether each character is the first, and the last, of its token that is not white space."""
     opens, closes = [False] * len(characters), [False] * len(characters)
     before = -1

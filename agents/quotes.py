@@ -5,9 +5,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
+from functools import partial
 from typing import Literal
 
-from agents.passages import Passages, Place, distance, edits_allowed, normalise, shown
+from agents.normal_form import normalise, shown
+from agents.passages import Passages, Place, distance, edits_allowed
 from dsl.records import Evidence
 
 LONGEST, SHORTEST = 24, 2
@@ -104,8 +106,9 @@ def verify(request: QuoteRequest, evidence: Evidence, taken: Sequence[Quote] = (
     passages = _passages(evidence)
     places, elided = _candidates(request, wanted, passages), False
     if not places:
-        places, elided = [place for place in passages.elided_places(wanted) if _asked_for(place, request)], True
-        if places and not (places := [place for place in places if place.stop - place.start <= LONGEST]):
+        asked_for = partial(_asked_for, request=request)
+        places, elided = passages.elided_places(wanted, LONGEST, asked_for), True
+        if not places and passages.stands_elided(wanted, asked_for):
             return Rejected("too long")
     match places:
         case []:

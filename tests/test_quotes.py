@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agents import quotes as quotes_module
-from agents.passages import Place, normalise, shown
+from agents.normal_form import normalise, shown
+from agents.passages import Place
 from agents.quotes import (
     LONGEST,
     Quote,
