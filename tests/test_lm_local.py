@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from at_hand import DEMO
+from at_hand import DEMO, other_model
 from small_llama import CHAT_TEMPLATE, CONTEXT, build_small_llama, small_llama
 
 from agents.lm import (
@@ -426,6 +426,23 @@ def test_a_tokeniser_without_a_pad_token_gives_the_same_answers(tmp_path: Path) 
         ask(constraint, "a " * size, max_tokens=300) for size in (1, 9) for constraint in (EXPLANATION, PREFIXES)
     ]
     assert other.complete(requests) == lm().complete(requests)
+
+
+def test_a_tokeniser_that_cannot_spell_the_language_is_said_to_and_what_needs_it_fails(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    model = LocalLM.load(other_model())
+    assert "cannot spell" in model.notes[1]
+    assert all(character in model.notes[1] for character in "()[]")
+    lists = Grammar('start: "the token \\"a\\"" | "words like \\"a\\" [\\"b\\"]"')
+    replies = model.complete([ask(lists, max_tokens=60, temperature=3.0, seed=seed) for seed in range(20)])
+    assert {reply.text for reply in replies if isinstance(reply, Completion)} == {'the token "a"'}
+    for reply in replies:
+        if isinstance(reply, Failure):
+            assert reply.kind == "refused"
+            assert "llguidance" in reply.reason
+            assert "\n" not in reply.reason
+    assert not capfd.readouterr().err
 
 
 def test_a_model_without_a_chat_template_gets_a_plain_one_and_says_so() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import random
+import string
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from autointerp.lms.asking import within, wrong_grammar
 from autointerp.lms.conversation import Conversation, well_formed
 from autointerp.lms.label_scores import label_logprobs, normalised, padded
 from autointerp.lms.model_folder import digest_of, model_folder
-from autointerp.lms.stepping import Draw, Finish, GrammarMask, Row
+from autointerp.lms.stepping import Draw, Finish, GrammarMask, Row, error_of
 from autointerp.lms.weights import context_tokens, ends_of, load_weights
 from autointerp.loading import first_line
 
@@ -39,6 +40,7 @@ WAY = 1
 """Counts up when the same request to the same weights gets another answer than before; part of the revision."""
 
 Prompt = tuple[int, ...]
+_ASCII = string.ascii_letters + string.digits + string.punctuation
 
 
 class LocalLM:
@@ -114,7 +116,9 @@ class LocalLM:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of results should know about how the model was asked."""
-        return self._conversation.notes
+        unspelt = "".join(character for character in _ASCII if character not in self._text(self._label(character)))
+        poor = (f"its tokens cannot spell {unspelt}: explanations that need these fail",) if unspelt else ()
+        return (*self._conversation.notes, *poor)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the conversation up to where the answer begins, exactly; of one that the template refuses, 0."""
@@ -206,7 +210,7 @@ class LocalLM:
         if isinstance(constraint, Grammar):
             matcher = self._matcher(constraint.lark)
             if matcher.is_error():
-                reason = f"{self.name}: llguidance does not take the grammar: {matcher.get_error()}"
+                reason = f"{self.name}: llguidance does not take the grammar: {error_of(matcher)}"
                 return [Failure("refused", reason) for _ in batch]
             processors.insert(0, GrammarMask(constraint.lark, self._backend.llg_tokenizer, rows, matcher))
         ids, mask = padded([prompt for _, prompt in batch], max(len(prompt) for _, prompt in batch), left=True)
@@ -272,7 +276,7 @@ class LocalLM:
     def _matcher(self, grammar: str) -> LLMatcher:
         if grammar not in self._matchers:
             processor = self._backend.get_cfg_logits_processor(grammar)
-            self._matchers[grammar] = LLMatcher(self._backend.llg_tokenizer, processor.grammar)
+            self._matchers[grammar] = LLMatcher(self._backend.llg_tokenizer, processor.grammar, log_level=0)
         return self._matchers[grammar]
 
 

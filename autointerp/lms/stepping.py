@@ -75,8 +75,13 @@ class GrammarMask(LLGuidanceLogitsProcessor):
                 row.matcher.consume_token(row.tokens[-1])
             fill_next_token_bitmask(row.matcher, self._masks, number)
             if row.matcher.is_error():
-                row.broken = f"llguidance: {row.matcher.get_error()}"
+                row.broken = f"llguidance: {error_of(row.matcher)}"
         return torch.where(unpacked(self._masks, logits.shape[1]).to(logits.device), logits, float("-inf"))
+
+
+def error_of(matcher: LLMatcher) -> str:
+    """What went wrong, without the state and the whole grammar that llguidance tells after it."""
+    return (matcher.get_error().strip().splitlines() or [""])[0]
 
 
 def unpacked(bitmask: Int[np.ndarray, "rows words"], width: int) -> Bool[Tensor, "rows width"]:
