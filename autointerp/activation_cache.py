@@ -1,8 +1,8 @@
 """What batches of probes were answered, kept on disk between runs.
 
 The key is the whole batch, not one text: a number's last bit depends on what it was run with, and a result must be the
-same bytes whether the cache was cold, warm or lost half way. A run that is repeated asks the same batches in the same
-order, so it finds them all.
+same bytes whether the cache was cold, warm or lost half way. What several threads asked for and was run as one is one
+batch. A run that is repeated asks the same batches in the same order, so it finds them all.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,28 @@ from autointerp.kept import LIMIT, Kept
 from probes.subject import TokenIds
 
 
-def key_of(numerics: Mapping[str, object], features: Sequence[int], contexts: Sequence[TokenIds]) -> bytes:
-    """A digest of everything that determines a batch's numbers: what runs it, the features, the batch itself.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Activations of features, in their order, at every token of contexts: distinct ones, in a fixed order."""
 
-    >>> key_of({}, [17], [(1, 2)]) == key_of({}, [17], [(1,), (2,)])
+    contexts: tuple[TokenIds, ...]
+    features: tuple[int, ...]
+
+
+def keys_of(numerics: Mapping[str, object], requests: Sequence[Request]) -> list[bytes]:
+    """For each request a digest of all that determines its numbers: what runs it, itself, what it is run with.
+
+    >>> keys_of({}, [Request(((1, 2),), (17,))]) == keys_of({}, [Request(((1,), (2,)), (17,))])
     False
     """
-    digest = hashlib.sha256(json.dumps([dict(numerics), list(features)], sort_keys=True).encode())
-    lengths = np.array([len(context) for context in contexts], dtype=np.int64)
-    digest.update(lengths.tobytes())
-    digest.update(np.array([token for context in contexts for token in context], dtype=np.int64).tobytes())
-    return digest.digest()
+    batch = hashlib.sha256(json.dumps(dict(numerics), sort_keys=True).encode())
+    for request in requests:
+        # Counts first, so that no two batches are the same numbers in a row.
+        lengths = [len(context) for context in request.contexts]
+        tokens = [token for context in request.contexts for token in context]
+        for numbers in (request.features, lengths, tokens):
+            batch.update(np.array([len(numbers), *numbers], dtype=np.int64).tobytes())
+    return [hashlib.sha256(batch.digest() + number.to_bytes(8, "little")).digest() for number in range(len(requests))]
 
 
 class ActivationCache:

@@ -19,11 +19,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from autointerp.activation_cache import ActivationCache, key_of
-from autointerp.bulk import Bulk
+from autointerp.activation_cache import ActivationCache, Request, keys_of
+from autointerp.bulk import Answers, Bulk, Wanted
 from autointerp.dictionaries import Dictionary, load
 from autointerp.forward import TOKENS_PER_BATCH, TOLERANCE, TREE_TOKENS, Forward, Work
 from autointerp.fused import fuse_activations
+from autointerp.gathering import Gathering
 from autointerp.gradients import Gradients
 from autointerp.hookpoints import check_hookpoint, prefix_of, where_to_stop
 from autointerp.loading import context_size, folder_of, load_bridge, read_config
@@ -46,7 +47,8 @@ class TransformerSubject:
 
     Contexts are token ids without the prefix, which the subject puts before each. Every call raises InputError for a
     context longer than `max_tokens` or an id that the model has not. `cache` may be set to keep what batches of probes
-    were answered; `work` counts what was asked and what was run.
+    were answered; `work` counts what was asked and what was run. Threads share a subject by taking turns: what they ask
+    for in batches is run as one by `gathering`.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class TransformerSubject:
         self._hook, self._stop = where_to_stop(dictionary.hookpoint)
         self.cache: ActivationCache | None = None
         self.work = Work()
+        self.gathering: Gathering[Request, Answers] = Gathering(self.answers)
         self._window, self._half = window, half
         self._exact = Forward(bridge, self._hook, self._stop, self.prefix, window)
         self._bulk = Bulk(self._exact, half)
@@ -147,26 +150,33 @@ class TransformerSubject:
         >>> subject.activations([subject.tokenize("Once upon a time")], [17])[0].shape  # doctest: +SKIP
         (4, 1)
         """
-        chosen = self._indices(features)
-
-        def answer(inputs: Tensor) -> Tensor:
-            return self._dictionary.encode(inputs, chosen)
-
+        self._check_features(features)
         if batch_size is not None:
-            return self._each(contexts, answer, len(features), batch_size)
-        distinct = self._distinct(contexts)
-        asked = sum(len(context) + len(self.prefix) for context in distinct)
-        self.work.asked += asked
-        key = None if self.cache is None else key_of(self._numerics, features, distinct)
-        kept = None if key is None or self.cache is None else self.cache.get(key)
-        if kept is not None and kept.shape == (sum(map(len, distinct)), len(features)):
-            self.work.cached += asked
-            ends = np.cumsum([len(context) for context in distinct])[:-1]
-            return _in_order(contexts, dict(zip(distinct, np.split(kept, ends), strict=True)), len(features))
-        found = self._bulk.answers(distinct, answer, self.work)
-        if key is not None and self.cache is not None and distinct:
-            self.cache.put(key, np.concatenate([found[context] for context in distinct]))
+            return self._each(contexts, self._encoder(features), len(features), batch_size)
+        request = Request(tuple(self._distinct(contexts)), tuple(features))
+        gathering = self.gathering
+        found = gathering.ask(request) if gathering.includes_me else self.answers([request])[0]
         return _in_order(contexts, found, len(features))
+
+    def answers(self, requests: Sequence[Request]) -> list[Answers]:
+        """The activations that each request is for, all of them run together; `activations` has checked them.
+
+        The numbers are those of these very requests in this order, found in the cache or run: where the answer to one
+        of them was lost, all are run again.
+        """
+        asked = [sum(len(context) + len(self.prefix) for context in request.contexts) for request in requests]
+        self.work.asked += sum(asked)
+        kept = self._kept(requests)
+        if kept is not None:
+            self.work.cached += sum(asked)
+            return kept
+        wanted = [Wanted(request.contexts, self._encoder(request.features)) for request in requests]
+        found = self._bulk.answers(wanted, self.work)
+        if self.cache is not None:
+            for key, request, answers in zip(keys_of(self._numerics, requests), requests, found, strict=True):
+                if request.contexts:
+                    self.cache.put(key, np.concatenate([answers[context] for context in request.contexts]))
+        return found
 
     def preactivations(
         self, contexts: Sequence[TokenIds], features: Sequence[int]
@@ -252,6 +262,7 @@ class TransformerSubject:
 
     def _before_gating(self, contexts: Sequence[TokenIds], features: Sequence[int]) -> list[np.ndarray]:
         """Pre-activation, rank and cut on the last axis."""
+        self._check_features(features)
         chosen = self._indices(features)
 
         def answer(inputs: Tensor) -> Tensor:
@@ -292,10 +303,29 @@ class TransformerSubject:
         self._check_ids(distinct)
         return distinct
 
+    def _kept(self, requests: Sequence[Request]) -> list[Answers] | None:
+        """What the cache holds for all of these requests; None where it lacks any."""
+        if self.cache is None:
+            return None
+        found: list[Answers] = []
+        for key, request in zip(keys_of(self._numerics, requests), requests, strict=True):
+            lengths = [len(context) for context in request.contexts]
+            values = self.cache.get(key) if lengths else np.zeros((0, len(request.features)), np.float32)
+            if values is None or values.shape != (sum(lengths), len(request.features)):
+                return None
+            found.append(dict(zip(request.contexts, np.split(values, np.cumsum(lengths)[:-1]), strict=False)))
+        return found
+
+    def _encoder(self, features: Sequence[int]) -> Callable[[Tensor], Tensor]:
+        chosen = self._indices(features)
+        return lambda inputs: self._dictionary.encode(inputs, chosen)
+
     def _indices(self, features: Sequence[int]) -> Int[Tensor, " features"]:
+        return torch.tensor(list(features), dtype=torch.long, device=self._device)
+
+    def _check_features(self, features: Sequence[int]) -> None:
         for index in features:
             self.feature(index)
-        return torch.tensor(list(features), dtype=torch.long, device=self._device)
 
     def _check_ids(self, contexts: Sequence[TokenIds]) -> None:
         for context in contexts:

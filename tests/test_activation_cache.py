@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from autointerp.activation_cache import ActivationCache, key_of
+from autointerp.activation_cache import ActivationCache, Request, keys_of
 from autointerp.models import TransformerSubject
 from dsl.parse import parse
 from dsl.records import Thresholds
@@ -39,10 +39,15 @@ def test_an_answer_comes_back_bit_for_bit(answer: np.ndarray) -> None:
     cache.close()
 
 
-@given(contexts, contexts)
-def test_keys_differ_where_anything_differs(one: list[TokenIds], other: list[TokenIds]) -> None:
-    assert (key_of({}, [1], one) == key_of({}, [1], other)) == (one == other)
-    assert len({key_of({}, [1], one), key_of({}, [2], one), key_of({"precision": "bfloat16"}, [1], one)}) == 3
+requests = st.builds(Request, contexts.map(tuple), st.lists(st.integers(0, 3), max_size=2).map(tuple))
+batches = st.lists(requests, max_size=3)
+
+
+@given(batches, batches)
+def test_keys_are_the_same_for_the_same_batch_alone(one: list[Request], other: list[Request]) -> None:
+    assert not one or (keys_of({}, one) == keys_of({}, other)) == (one == other)
+    assert len(set(keys_of({}, one))) == len(one)
+    assert not set(keys_of({}, one)) & set(keys_of({"precision": "bfloat16"}, one))
 
 
 def test_results_are_the_same_bytes_cold_warm_and_without(tmp_path: Path) -> None:
