@@ -524,6 +524,20 @@ def test_what_the_folder_suggests_for_sampling_changes_no_draw_but_its_ends_end_
     assert said(model.complete(requests)[0]) == Completion("", said(expected[0]).prompt_tokens, 1)
 
 
+def test_any_of_a_model_s_ends_ends_a_text_under_a_grammar(tmp_path: Path) -> None:
+    folder = copied(tmp_path / "ends")
+    path = folder / "generation_config.json"
+    turn = tokenizer().convert_tokens_to_ids("<|user|>")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": [tokenizer().eos_token_id, turn]}))
+    model = LocalLM.load(folder)
+    force(model, lambda: turn)
+    on_and_on = Grammar('start: "a" | "a" start')
+    for seed in range(5):
+        reply = said(model.complete([ask(on_and_on, max_tokens=50, seed=seed)])[0])
+        assert reply.text in {"a", "aa", "aaa", "aaaa"}, "as many as its first token has"
+        assert reply.completion_tokens == 2
+
+
 # Loading
 
 
