@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from agents.passages import utf8
+from agents.normal_form import utf8
 from dsl.records import Counterexample, Example, Thresholds
 from prompts import escape, mark
 

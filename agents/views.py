@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agents.passages import utf8
+from agents.normal_form import utf8
 from agents.quotes import Quote
 from agents.turns import Argument, Round
 from dsl.records import Evidence
