@@ -76,6 +76,11 @@ class Discussion:
         """The numbers, from 1, of the quotes in which the feature fires."""
         return [number for number, quote in enumerate(self.quotes, start=1) if any(quote.firing(self._evidence))]
 
+    def grant(self, turns: int) -> None:
+        """So many turns from now on, and tell it."""
+        self.left = turns
+        self.talk.tell(self._standing())
+
     def run(self, reserve: int, rng: random.Random) -> str:
         """Turns until it or a limit ends them, `reserve` tokens of the context kept free; why, for the model to read.
 
@@ -100,9 +105,11 @@ class Discussion:
                 return "Good."
             told = self._done(move)
             self.notes.append(f"{written(move)}: {told}")
-            offered = ", ".join(self._offered()) if self.left else "none"
-            self.talk.tell(f"{told}\nTurns left: {self.left}. Moves: {offered}.")
+            self.talk.tell(f"{told}\n{self._standing()}")
         return self._noted("Your turns are used up.")
+
+    def _standing(self) -> str:
+        return f"Turns left: {self.left}. Moves: {', '.join(self._offered()) if self.left else 'none'}."
 
     def _offered(self) -> tuple[Verb, ...]:
         quote: tuple[Verb, ...] = ("QUOTE",) if len(self.quotes) < self._limits.quotes else ()

@@ -83,13 +83,20 @@ class LMDebater:
         return self._spent
 
     def propose(self, evidence: Evidence, rng: random.Random, problem: str = "") -> Proposal:
-        """An explanation and three of the quotes that verified; with a `problem`, the same conversation goes on."""
-        case = self._case if problem else None
-        if case is None or case.evidence != evidence:
+        """An explanation and three of the quotes that verified; with a `problem`, the same conversation goes on.
+
+        Where the conversation has become too long for that, it starts over with the problem told.
+        """
+        case = self._case
+        if not problem or case is None or case.evidence != evidence or not self._has_room(case):
             opened = self._opened(evidence)
             if isinstance(opened, str):
                 return _failed(opened)
-            self._case, case, problem = opened, opened, ""
+            if problem:
+                opened.notes.append("starts over: there was no room for a further attempt")
+            problem = "" if case is not None and case.broken else problem
+            self._case = case = opened
+        case.said = ""
         try:
             return self._proposed(case, problem, rng)
         except NoAnswerError as error:
@@ -173,7 +180,7 @@ class LMDebater:
         if problem and not case.broken:
             case.talk.tell(load("debater_problem").fill(problem=barred(problem)))
             if not discussion.firing:
-                discussion.left = self._limits.again
+                discussion.grant(self._limits.again)
                 case.ready = False
         case.broken = False
         if not case.ready:
@@ -259,6 +266,12 @@ class LMDebater:
             )
         talk = Conversation(self._lm, f"{briefing.text}\n{ask}".rstrip(), temperature=self._temperature)
         return talk, [f"prompts: {_versions()}", *briefing.notes]
+
+    def _has_room(self, case: _Case) -> bool:
+        """Whether a problem, a turn or two and what comes after can still follow."""
+        return case.talk.has_room(
+            2 * self._verdict + longest_turn(("QUOTE", "TRY", "EXPLAIN"), self._turn) + self._final(case.bounds)
+        )
 
     def _bounds(self, evidence: Evidence) -> Bounds:
         return fitting_bounds(self._lm.context_tokens, self._lexicon, evidence)

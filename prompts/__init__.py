@@ -94,7 +94,7 @@ def mark(escaped: str) -> str:
 
 
 def unescape(text: str) -> str:
-    r"""What `escape` was given, white space of every kind as plain spaces; bare marks go, and so do `<<` and `>>`.
+    r"""What `escape` was given, spaces of every kind as plain ones; bare marks go, and so do `<<` and `>>`.
 
     >>> unescape(r'say \"«no»w\"')
     'say "now"'
@@ -132,7 +132,8 @@ def _meant(written: re.Match[str]) -> str:
     if byte is not None:
         return chr(int(byte, 16) + (0xDC00 if int(byte, 16) >= 0x80 else 0))
     if short is not None or long is not None:
-        return chr(int(short or long, 16))
+        code = int(short or long, 16)
+        return "\ufffd" if 0xD800 <= code < 0xE000 else chr(code)  # a lone surrogate is no text
     return {"n": "\n", "r": "\r", "t": "\t"}.get(character, character) if character is not None else ""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from trials import CRUST, PIZZA, no_dev, planted
 
 from agents.debate import debate
@@ -23,9 +25,11 @@ from agents.lm import (
     Usage,
 )
 from agents.lm_debater import Limits, LMDebater
+from agents.moves import QuoteMove, read_turn
 from agents.quotes import Quote, QuoteRequest, verify
 from agents.scripted_debating import answer_as_debater
 from agents.scripted_lm import ScriptedLM
+from agents.showing import pieces
 from agents.transcript import Argument, JudgeView, Proposal
 from agents.trying import TryText
 from dsl.batch import Batch
@@ -282,7 +286,26 @@ class TestFurtherAttempts:
         lm = ScriptedLM(Player(*['QUOTE 0 "nonsense"'] * 8, *firing_quotes(), "EXPLAIN"))
         debater = LMDebater(lm, None)
         assert debater.propose(EVIDENCE, random.Random(0)).quotes == ()
+        calls = len(lm.asked)
         assert len(debater.propose(EVIDENCE, random.Random(1), "no quote").quotes) == 3
+        assert lm.asked[calls].messages[-1].text.endswith("Turns left: 3. Moves: QUOTE.")
+
+    @pytest.mark.parametrize("context_tokens", [3_000, 3_500, 4_096, 8_192])
+    def test_a_conversation_that_has_become_too_long_starts_over_with_the_problem_told(
+        self, context_tokens: int
+    ) -> None:
+        lm = ScriptedLM(Player('QUOTE 0 "nonsense"'), context_tokens=context_tokens)
+        debater = LMDebater(lm, None)
+        evidence, problem, restarts = planted(CRUST, rows=80), "", 0
+        for attempt in range(8):
+            proposal = debater.propose(evidence, random.Random(attempt), problem)
+            assert proposal.failure == ""
+            problem = "no verified quote shows a token on which the feature fires"
+            if "starts over: there was no room for a further attempt" in proposal.scratchpad.lines:
+                restarts += 1
+        assert restarts >= 1
+        assert "cannot stand" in lm.asked[-1].messages[0].text
+        assert all(lm.count_tokens(r.messages) + r.max_tokens <= context_tokens for r in lm.asked)
 
     def test_quotes_are_picked_only_if_asked_for_and_only_after_the_model_failed_twice_to_quote(self) -> None:
         transcripts = []
@@ -331,6 +354,48 @@ class TestFurtherAttempts:
         assert forfeit.attempts == 3
         assert f"the language model gave no answer: {kind}: no" in forfeit.reason
         assert transcript.to_json()["forfeits"]
+
+
+AWKWARD = (
+    "\udcc3",
+    "\udca9",
+    " caf",
+    "\udcff",
+    "\u200b",
+    "\n\n",
+    "\t",
+    "«",
+    "»",
+    " <|im",
+    "_end|>",
+    "[INST]",
+    "\\",
+    '"',
+    " é",
+    "…",
+)
+
+
+class TestQuotingWhatIsShown:
+    @given(
+        st.lists(st.sampled_from([*AWKWARD, " pie", " pizza", ".", " a"]), min_size=4, max_size=14),
+        st.integers(0, 12),
+        st.integers(2, 6),
+    )
+    @settings(deadline=None, max_examples=150)
+    def test_what_stands_in_the_prompt_verifies_when_it_is_copied(
+        self, tokens: list[str], start: int, width: int
+    ) -> None:
+        example = Example(Context(tuple(tokens), start=0), tuple(float(n % 3 == 0) for n in range(len(tokens))))
+        evidence = Evidence("awkward", (example,), Thresholds.from_maximum(1.0))
+        cut = list(pieces(example))[start : start + width]
+        copied = "".join(text for text, _ in cut)
+        if len(cut) < 2 or not copied.strip():
+            return
+        _, move = read_turn(f'THINK x\nQUOTE 0 "{copied}"')
+        assert isinstance(move, QuoteMove)
+        found = verify(QuoteRequest(move.text, 0), evidence)
+        assert isinstance(found, Quote) or found.status in ("ambiguous", "too short"), found
 
 
 class TestContext:
