@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agents.debater import Debater
-from agents.judge import Judge
+from agents.judge import Judge, Prompted
 from agents.procedure import PLAIN, Procedure
 from agents.quotes import Quote, QuoteRequest, Rejected, share_of_tokens, verify_all
 from agents.rounds import SPENT, Calls, Hearing, Shuffled, Speaker
@@ -92,7 +92,8 @@ def debate(
         else:
             verdict = Abstained(SPENT)
     best = _best_by_dev(sides, seed)
-    return Transcript(evidence, turns, sides, forfeits, votes, verdict, best, rounds, procedure, judge.name)
+    prompts = judge.prompts if isinstance(judge, Prompted) else ""
+    return Transcript(evidence, turns, sides, forfeits, votes, verdict, best, rounds, procedure, judge.name, prompts)
 
 
 def admit(

@@ -84,6 +84,16 @@ class Questioner(Protocol):
         ...
 
 
+@runtime_checkable
+class Prompted(Protocol):
+    """A judge that reads prompts of this package."""
+
+    @property
+    def prompts(self) -> str:
+        """Their names and versions, for results."""
+        ...
+
+
 class BuiltinJudge:
     """Runs each explanation on all verified quotes of all sides.
 

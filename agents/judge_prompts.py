@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from agents.views import JudgeView, ShownQuote, ShownRound
-from prompts import escape, load, one_line
+from prompts import escape, load, names, one_line
 
 NONE, YES, NO = "NONE", "YES", "NO"
 """What a judge may answer besides a label: of several sides that none is clearly best, and of one side alone."""
+
+
+def versions() -> str:
+    """The names and versions of the prompts that judges read."""
+    return ", ".join(f"{name} {load(name).version}" for name in names() if name.startswith("judge"))
 
 
 def judge_prompt(view: JudgeView) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agents.judge import Ballot, Question
-from agents.judge_prompts import alone, answers, case, how_to_answer, how_to_ask, how_to_think
+from agents.judge_prompts import alone, answers, case, how_to_answer, how_to_ask, how_to_think, versions
 from agents.lm import Completion, Failure, Free, Labels, LanguageModel, Message, Reply, Request, Usage
 from agents.views import JudgeView
 from prompts import inline
@@ -35,7 +35,7 @@ class LMJudge:
 
     def __init__(self, lm: LanguageModel, chain_of_thought: bool = False, margin: float = MARGIN) -> None:
         self.name = f"{lm.name}, thinking" if chain_of_thought else lm.name
-        self.margin = margin
+        self.margin, self.prompts = margin, versions()
         self._lm, self._thinks = lm, chain_of_thought
 
     def votes(self, views: Sequence[JudgeView]) -> list[Ballot]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from agents.debater import Debater, Metered, Respondent
 from agents.judge import Judge, Questioner
 from agents.lm import Usage
-from agents.passages import normalise
 from agents.procedure import Procedure
 from agents.quotes import Quote, QuoteRequest, Rejected, verify
 from agents.transcript import Side
@@ -173,7 +172,7 @@ class Hearing:
 
 def bounded(text: str, words: int) -> str:
     """A question on one line, cut after so many words; what is longer than any word is cut, too."""
-    return " ".join(word[:_LONGEST_WORD] for word in normalise(text).split()[:words])
+    return " ".join(word[:_LONGEST_WORD] for word in text.split()[:words])
 
 
 def _since(before: Usage, now: Usage) -> Usage:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
 from agents.lm import Usage
-from agents.passages import shown
+from agents.normal_form import shown
 from agents.procedure import Procedure
 from agents.quotes import Quote, QuoteRequest, Rejected
 from agents.turns import Answer, Argument, Forfeit, Proposal, Round, Scratchpad, Turn
@@ -104,7 +104,8 @@ Outcome = Literal["chosen", "consensus", "abstained"]
 class Transcript:
     """A whole debate. Quotes refer to the evidence that it was held on; `best_by_dev` is the side a control reports.
 
-    `rounds` came between the proposals and the votes; `judge` is the name of whoever voted.
+    `rounds` came between the proposals and the votes; `judge` is the name of whoever voted, and `prompts` are the
+    versions of what it reads besides views.
     """
 
     evidence: Evidence
@@ -117,6 +118,7 @@ class Transcript:
     rounds: tuple[Round, ...] = ()
     procedure: Procedure = field(default_factory=Procedure)
     judge: str = ""
+    prompts: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -165,6 +167,7 @@ class Transcript:
         return {
             "procedure": asdict(self.procedure),
             "judge": self.judge,
+            "prompts": self.prompts,
             "outcome": self.outcome,
             "reason": reason,
             "margin": margin,

@@ -459,10 +459,8 @@ class TestOrders:
         assert set(Counter((side, place) for side, place, _ in stood).values()) == {each}
         assert set(Counter((side, label) for side, _, label in stood).values()) == {each}
         assert len(Counter((side, label) for side, _, label in stood)) == sides * sides
-        if sides % 2:
-            pairs = Counter((place, label) for _, place, label in stood)
-            assert len(pairs) == sides * sides
-            assert set(pairs.values()) == {each}
+        pairs = Counter((place, label) for _, place, label in stood)
+        assert set(pairs.values()) == {each if sides % 2 else 2 * each if sides > 2 else len(orders(sides))}
 
     def test_of_two_sides_labels_follow_places_in_some_debates_and_oppose_them_in_others(self) -> None:
         follows = Counter(vote.shown[0] == "A" for seed in range(40) for vote in held(PIZZA, BROAD, seed=seed).votes)

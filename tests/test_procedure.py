@@ -32,6 +32,7 @@ from dsl.evaluate import evaluate
 from dsl.nodes import PREDICTED
 from dsl.parse import parse
 from dsl.records import Context, Evidence, Example, Thresholds
+from dsl.render import render
 
 NEAR = 'activates on the token " pizza" right after the word "crust"'
 
@@ -156,16 +157,17 @@ class TestConsultancy:
         assert transcript.winner.argument.canonical == PIZZA
 
     @staticmethod
-    def sure(of: dict[str, float]) -> ScriptedLM:
+    def sure(of: dict[str, float], context_tokens: int = 32_768) -> ScriptedLM:
         """A model that says yes to each explanation with this probability."""
 
         def logprobs(request: Request) -> dict[str, float]:
             [said] = explanations(request).values()
             return {"YES": math.log(of[said]), "NO": math.log(1 - of[said])}
 
-        return ScriptedLM(
-            lambda request: max(logprobs(request).items(), key=lambda pair: pair[1])[0], logprobs=logprobs
-        )
+        def likelier(request: Request) -> str:
+            return max(logprobs(request).items(), key=lambda pair: pair[1])[0]
+
+        return ScriptedLM(likelier, logprobs=logprobs, context_tokens=context_tokens)
 
     def test_support_is_the_log_odds_of_yes(self) -> None:
         judge = LMJudge(self.sure({PIZZA: 0.9, BROAD: 0.6}))
@@ -185,6 +187,27 @@ class TestConsultancy:
         judge = LMJudge(self.sure({PIZZA: 0.4, BROAD: 0.05}))
         transcript = held(PIZZA, BROAD, judge=judge, procedure=self.PROCEDURE)
         assert transcript.verdict == Abstained("the judge said no to each of 2 sides")
+
+    def test_what_was_answered_with_no_is_not_chosen_whatever_its_score(self) -> None:
+        class Torn(BuiltinJudge):
+            def votes(self, views: Sequence[JudgeView]) -> list[Ballot]:
+                said = [(view.labels[0], view.arguments[0].explanation == PIZZA) for view in views]
+                return [Ballot(None if best else label, {label: 2.0 if best else 1.0}) for label, best in said]
+
+        transcript = held(PIZZA, BROAD, judge=Torn(), procedure=self.PROCEDURE)
+        assert transcript.verdict == Abstained("the judge said no to the best supported side")
+
+    def test_sides_are_shortened_alike(self) -> None:
+        """One explanation is far longer than the other: what does not fit beside it is shown of neither."""
+        longer = render(parse(f"{PIZZA} or the tokens " + ", ".join(f'" pizza{number}"' for number in range(40))))
+        roomy = self.sure({longer: 0.9, BROAD: 0.6})
+        held(longer, BROAD, judge=LMJudge(roomy), procedure=self.PROCEDURE)
+        counts = [roomy.count_tokens(request.messages) + request.max_tokens for request in roomy.asked]
+        tight = self.sure({longer: 0.9, BROAD: 0.6}, context_tokens=max(counts) - 1)
+        assert min(counts) < max(counts) - 50
+        transcript = held(longer, BROAD, judge=LMJudge(tight), procedure=self.PROCEDURE)
+        assert {asked(request).count('\n- "') for request in tight.asked} == {2}
+        assert all("at most 2 of 3" in vote.reason for vote in transcript.votes)
 
     def test_a_side_that_was_not_judged_has_not_lost(self) -> None:
         def answer(request: Request) -> str | Failure:
