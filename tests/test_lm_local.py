@@ -651,3 +651,21 @@ def test_a_digest_is_kept_for_as_long_as_the_file_is_the_same(tmp_path: Path, mo
 def test_a_folder_whose_name_holds_an_at_sign_is_a_folder(tmp_path: Path) -> None:
     folder = copied(tmp_path / "one@two")
     assert model_folder(folder) == folder
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_explanations_parse_draws_repeat_and_labels_are_about_as_likely() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    gpu = LocalLM.load(small_llama(), device="cuda")
+    assert gpu.revision != lm().revision
+    requests = [ask(EXPLANATION, max_tokens=longest_output(BOUNDS), seed=seed) for seed in range(32)]
+    replies = gpu.complete(requests)
+    for reply in replies:
+        parse(said(reply).text)
+    assert gpu.complete(requests) == replies
+    exact = LocalLM.load(small_llama(), device="cuda", dtype=torch.float32)
+    [one], [other] = exact.complete([ask(PREFIXES)]), lm().complete([ask(PREFIXES)])
+    np.testing.assert_allclose(
+        [value for _, value in said(one).logprobs], [value for _, value in said(other).logprobs], atol=1e-2
+    )

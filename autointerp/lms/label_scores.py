@@ -28,17 +28,10 @@ def label_logprobs(
     opened = run(input_ids=torch.tensor([prompt], device=device), use_cache=True, **last)
     first = torch.log_softmax(opened.logits[0, -1].float(), dim=-1)
 
-    width = max([1, *map(len, labels)])
-    said, present = padded(labels, width, left=False)
+    said, _ = padded(labels, max([1, *map(len, labels)]), left=False)  # what fills up a row comes after all that counts
     cache = opened.past_key_values
     cache.reorder_cache(torch.zeros(len(labels), dtype=torch.long, device=device))  # a row for each label
-    going_on = run(
-        input_ids=said.to(device),
-        attention_mask=torch.cat([torch.ones(len(labels), len(prompt), dtype=torch.long), present], dim=1).to(device),
-        position_ids=(len(prompt) + torch.arange(width, device=device)).expand(len(labels), width),
-        past_key_values=cache,
-        use_cache=True,
-    )
+    going_on = run(input_ids=said.to(device), past_key_values=cache, use_cache=True)
     after = torch.log_softmax(going_on.logits.float(), dim=-1)
     return [_total(first, after[row], label, ends) for row, label in enumerate(labels)]
 
