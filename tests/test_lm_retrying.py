@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import strategies as st
+from laws import law
 
 from autointerp.lms.background import Background
 from autointerp.lms.retrying import FaultError, Gate, GaveUpError, Limits, Retrying
-from tests.laws import law
 
 
 class Sleeps:
@@ -62,7 +62,23 @@ def test_retries_are_bounded_and_the_last_fault_is_told() -> None:
     assert gave_up.value.retries == 10
     assert gave_up.value.fault is UNREACHABLE
     assert len(sleeps.waits) == 10
-    assert asyncio.run(tries.call(failing(10, UNREACHABLE))) == ("said", 10)
+    assert asyncio.run(retrying(Limits(), sleeps).call(failing(10, UNREACHABLE))) == ("said", 10)
+
+
+def test_a_server_that_is_down_is_not_waited_for_again_and_again() -> None:
+    sleeps = Sleeps()
+    tries = retrying(Limits(retries=10, retries_when_down=1), sleeps)
+
+    def given_up(fault: FaultError) -> int:
+        with pytest.raises(GaveUpError) as gave_up:
+            asyncio.run(tries.call(failing(99, fault)))
+        return gave_up.value.retries
+
+    assert [given_up(UNREACHABLE) for _ in range(4)] == [10, 1, 1, 1]
+    assert asyncio.run(tries.call(failing(1, UNREACHABLE))) == ("said", 1)
+    assert [given_up(UNREACHABLE) for _ in range(2)] == [10, 1]
+    assert given_up(OVERLOADED) == 1  # but something did come back
+    assert given_up(OVERLOADED) == 10
 
 
 def test_what_cannot_come_right_is_asked_once() -> None:

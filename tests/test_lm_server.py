@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from faulty_server import FAULTS, RECOVERABLE, Body, FaultyServer, first, mixed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from autointerp.lms.label_logprobs import label_logprobs
 from autointerp.lms.retrying import Limits
 from autointerp.lms.server import ServerLM
 from dsl.errors import InputError
-from tests.faulty_server import FAULTS, RECOVERABLE, Body, FaultyServer, first, mixed
 
 LIMITS = Limits(reply=5.0)
 IMPATIENT = Limits(reply=0.5)

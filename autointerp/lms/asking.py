@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
 from typing import Any, assert_never
@@ -76,7 +77,7 @@ def body_of(request: Request, again: int, by_server: bool) -> dict[str, Any]:
     body: dict[str, Any] = {
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
-        "seed": _seed(request, again),
+        "seed": seed_of(request, again),
     }
     match request.constraint:
         case Free(stop):
@@ -92,10 +93,12 @@ def body_of(request: Request, again: int, by_server: bool) -> dict[str, Any]:
     return body | {"messages": as_sent(messages)}
 
 
-def _seed(request: Request, again: int) -> int:
-    """Of 31 bits, which every server takes; another for each seed, sample and regeneration."""
-    drawn = hashlib.sha256(f"{request.seed} {request.sample} {again}".encode()).digest()
-    return int.from_bytes(drawn[:4], "big") >> 1
+def seed_of(request: Request, again: int = 0) -> int:
+    """Of 31 bits, which every server takes; another for each conversation, seed, sample and regeneration."""
+    drawn = hashlib.sha256(f"{request.seed} {request.sample} {again}".encode())
+    for sent in as_sent(request.messages):
+        drawn.update(json.dumps(sent).encode())
+    return int.from_bytes(drawn.digest()[:4], "big") >> 1
 
 
 def _saying(messages: tuple[Message, ...], what: str) -> tuple[Message, ...]:

@@ -25,20 +25,26 @@ Sleep = Callable[[float], Awaitable[None]]
 OVERLOAD: tuple[FailureKind, ...] = ("overloaded", "timeout")
 """The faults that say that a server has more to do than it can."""
 
+ABSENCE: tuple[FailureKind, ...] = ("unreachable", "timeout")
+"""The faults of a server that may not be there at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long to wait, how often to ask again, how many calls at once; waits are in seconds.
 
     `connect` bounds the connection, `reply` a whole reply from the first byte asked to the last byte read. `retries`
-    bounds the faults of one generation. A wait is drawn from 0 to `first_wait`, twice that, ... up to `longest_wait`;
-    where a server says how long, it is that and up to a quarter more, and one beyond `patience` is not waited for.
-    Calls at once start at `start` and stay between `least` and `most`.
+    bounds the faults of one generation; once a server could not be reached in all of them it is taken to be down, and
+    until something comes back each call is sent `retries_when_down` times more. A wait is drawn from 0 to
+    `first_wait`, twice that, ... up to `longest_wait`; where a server says how long, it is that and up to a quarter
+    more, and one beyond `patience` is not waited for. Calls at once start at `start` and stay between `least` and
+    `most`.
     """
 
     connect: float = 10.0
     reply: float = 600.0
     retries: int = 10
+    retries_when_down: int = 1
     first_wait: float = 0.5
     longest_wait: float = 30.0
     patience: float = 120.0
@@ -171,6 +177,7 @@ class Retrying:
         self.limits, self._sleep, self._rng = limits, sleep, rng
         self._gate = Gate(limits)
         self._retries: Counter[FailureKind] = Counter()
+        self._down = False
 
     @property
     def counts(self) -> Counts:
@@ -181,12 +188,19 @@ class Retrying:
     async def call(self, attempt: Callable[[], Awaitable[T]], retries: int | None = None) -> tuple[T, int]:
         """What an attempt gave and how many retries that took; raises GaveUpError."""
         bound = self.limits.retries if retries is None else retries
+        bound = min(bound, self.limits.retries_when_down) if self._down else bound
         made = 0
         while True:
             try:
                 async with self._gate.passage():
-                    return await self._in_time(attempt), made
+                    found = await self._in_time(attempt)
+                self._down = False
+                return found, made
             except FaultError as fault:
+                if fault.kind not in ABSENCE:
+                    self._down = False
+                elif made == self.limits.retries:
+                    self._down = True
                 if not fault.again or made == bound or (fault.wait or 0.0) > self.limits.patience:
                     raise GaveUpError(fault, made) from fault
                 wait = self.wait(made, fault.wait)
