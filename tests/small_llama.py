@@ -52,6 +52,8 @@ def build_small_llama(
     chat_template: str | None = CHAT_TEMPLATE,
     pad: bool = True,
     rows: int | None = None,
+    width: int = 64,
+    layers: int = 2,
     seed: int = 0,
 ) -> Path:
     """Write a Hugging Face folder; `rows` is the height of the embedding where it has more rows than tokens."""
@@ -60,11 +62,11 @@ def build_small_llama(
     _save_tokenizer(tokenizer, folder, context, chat_template, pad)
     config = LlamaConfig(
         vocab_size=rows or tokenizer.get_vocab_size(),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
         head_dim=32,
         max_position_embeddings=context,
         tie_word_embeddings=False,
@@ -117,8 +119,8 @@ def _fill(model: LlamaForCausalLM, end: int, generator: torch.Generator) -> None
         for name, weight in model.named_parameters():
             if weight.dim() < 2:
                 continue  # norms stay as they are
-            width = weight.shape[-1]
-            scale = {"model.embed_tokens.weight": 1.0, "lm_head.weight": 2.5 * width**-0.5}.get(name, width**-0.5)
+            inputs = weight.shape[-1]
+            scale = {"model.embed_tokens.weight": 1.0, "lm_head.weight": 2.5 * inputs**-0.5}.get(name, inputs**-0.5)
             weight.normal_(std=scale, generator=generator)
         model.lm_head.weight[end] *= 2
 
