@@ -36,6 +36,7 @@ from agents.lm import (
 from autointerp.lms.conversation import Conversation, well_formed
 from autointerp.lms.local import LocalLM
 from autointerp.lms.model_folder import digest_of, model_folder
+from autointerp.lms.stepping import GrammarMask, Row
 from dsl.decoding import Bounds, decoding_grammar, longest_output
 from dsl.errors import InputError
 from dsl.parse import parse
@@ -109,6 +110,23 @@ def test_every_explanation_under_the_grammar_parses_at_any_temperature_and_batch
     assert len(texts) > 20
     for text in texts:
         parse(text)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_what_may_come_next_is_what_outlines_own_processor_allows() -> None:
+    model = lm()
+    text = said(model.complete([ask(EXPLANATION, max_tokens=longest_output(BOUNDS))])[0]).text
+    theirs = model._backend.get_cfg_logits_processor(EXPLANATION.lark)
+    row = Row(torch.Generator(), 1.0, 1000)
+    tokenizer, matcher = model._backend.llg_tokenizer, model._matcher(EXPLANATION.lark)
+    ours = GrammarMask(EXPLANATION.lark, tokenizer, [row], matcher)
+    with torch.compiler.set_stance("force_eager"):
+        for token in [0, *tokenizer.tokenize_str(text)]:
+            if token:
+                row.tokens.append(token)
+            ids = torch.tensor([[0, *row.tokens]])
+            assert torch.equal(ours(ids, torch.zeros(1, 2048)), theirs(ids, torch.zeros(1, 2048)))
+    assert not row.broken
 
 
 def test_an_explanation_that_its_tokens_do_not_end_is_a_failure_and_never_half_of_one() -> None:
