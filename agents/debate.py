@@ -7,11 +7,12 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from agents.allowance import Allowance
 from agents.debater import Debater
 from agents.judge import Judge, Prompted
 from agents.procedure import PLAIN, Procedure
 from agents.quotes import Quote, QuoteRequest, Rejected, share_of_tokens, verify_all
-from agents.rounds import SPENT, Calls, Hearing, Shuffled, Speaker
+from agents.rounds import Hearing, Shuffled, Speaker
 from agents.transcript import Abstained, Consensus, Side, Transcript, Verdict, Vote
 from agents.turns import Argument, Forfeit, Proposal, Round, Turn
 from agents.voting import cast, decide, decide_alone, letters, orders, papers
@@ -32,12 +33,14 @@ class Settings:
     """The limits of a debate; reaching one is an outcome in the transcript, never an error.
 
     `attempts` counts proposals of one debater, `calls` those of all debaters, what they and the judge say in rounds,
-    and the judge's votes together. `words` bounds an argument's text, `characters` the canonical text of an
-    explanation. `agreement` is the share of orders that must be answered, and that must agree with the choice.
+    and the judge's votes together; once language models have read and written so many `tokens`, no further one of
+    these begins. `words` bounds an argument's text, `characters` the canonical text of an explanation. `agreement` is
+    the share of orders that must be answered, and that must agree with the choice.
     """
 
     attempts: int = 3
     calls: int = 200
+    tokens: int | None = None
     quotes: int = 3
     words: int = 60
     characters: int = 4_000
@@ -66,9 +69,9 @@ def debate(
     """
     seed = str(rng.getrandbits(64))
     rules = _Rules(settings, lexicon, share_of_tokens(evidence, max(1, len(debaters))))
-    calls = Calls(settings.calls)
+    allowance = Allowance(settings.calls, settings.tokens)
     shuffled = Shuffled.of(evidence, random.Random(f"{seed} shuffle"))
-    turns, cases, forfeits = _propose(shuffled, debaters, rules, calls, seed)
+    turns, cases, forfeits = _propose(shuffled, debaters, rules, allowance, seed)
     sides = _sides(cases, debaters, dev_score, seed)
     rounds: tuple[Round, ...] = ()
     votes: tuple[Vote, ...] = ()
@@ -79,18 +82,18 @@ def debate(
         verdict = Consensus(0)
     else:
         speakers = {side.label: _speaker(side, debaters, cases) for side in sides}
-        hearing = Hearing(sides, speakers, shuffled, rules.share, procedure, seed)
+        hearing = Hearing(sides, speakers, shuffled, rules.share, procedure, allowance, seed)
         count = len(sides) if procedure.format == "consultancy" else len(orders(len(sides)))
-        rounds = hearing.hold(judge, calls, keep=count)
-        if calls.spend(count):
+        rounds = hearing.hold(judge, keep=count)
+        if refused := allowance.refusal(count):
+            verdict = Abstained(refused)
+        else:
             votes = cast(papers(sides, evidence, random.Random(f"{seed} orders"), procedure, rounds), judge)
             match procedure.format:
                 case "debate":
                     verdict = decide(sides, votes, judge.margin, settings.agreement)
                 case "consultancy":
                     verdict = decide_alone(sides, votes, judge.margin)
-        else:
-            verdict = Abstained(SPENT)
     best = _best_by_dev(sides, seed)
     prompts = judge.prompts if isinstance(judge, Prompted) else ""
     return Transcript(evidence, turns, sides, forfeits, votes, verdict, best, rounds, procedure, judge.name, prompts)
@@ -149,7 +152,7 @@ class _Case:
 
 
 def _propose(
-    shuffled: Shuffled, debaters: Sequence[Debater], rules: _Rules, calls: Calls, seed: str
+    shuffled: Shuffled, debaters: Sequence[Debater], rules: _Rules, allowance: Allowance, seed: str
 ) -> tuple[tuple[Turn, ...], dict[int, _Case], tuple[Forfeit, ...]]:
     """Each debater alone, on the same examples in the same shuffled order; at most so many attempts each."""
     turns: list[Turn] = []
@@ -158,11 +161,12 @@ def _propose(
     for seat, debater in enumerate(debaters):
         problem, attempt = "", 0
         while seat not in cases and attempt < rules.settings.attempts:
-            if not calls.spend():
-                problem = SPENT
+            if refused := allowance.refusal():
+                problem = refused
                 break
             attempt += 1
             proposal = debater.propose(shuffled.shown, random.Random(f"{seed} {seat} {attempt}"), problem)
+            allowance.use(proposal.usage)
             answer = rules.check(proposal, shuffled.shown)[1]
             problem = answer if isinstance(answer, str) else ""  # speaks of examples by the numbers that it was shown
             proposal = replace(proposal, quotes=tuple(map(shuffled.renumbered, proposal.quotes)))

@@ -27,14 +27,14 @@ class Procedure:
     A rebuttal needs a rival, and both rounds need quotes: InputError for what does not go together.
 
     >>> Procedure(rebuttals=1)
-    Procedure(format='debate', shown='quotes', rebuttals=1, questions=0, further=2, words=40)
+    Procedure(format='debate', shown='quotes', rebuttals=1, questions=0, further=3, words=40)
     """
 
     format: Format = "debate"
     shown: Shown = "quotes"
     rebuttals: int = 0
     questions: int = 0
-    further: int = 2
+    further: int = 3
     words: int = 40
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agents.allowance import Allowance
 from agents.debater import Debater, Metered, Respondent
 from agents.judge import Judge, Questioner
 from agents.lm import Usage
@@ -18,22 +19,7 @@ from agents.voting import paper
 from dsl.records import Evidence
 from prompts import escape
 
-SPENT = "the debate's limit of calls was reached"
-
 _LONGEST_WORD = 40  # characters: a question is words, however few of them
-
-
-@dataclass(slots=True)
-class Calls:
-    """How many calls the debate has left."""
-
-    left: int
-
-    def spend(self, count: int = 1, keep: int = 0) -> bool:
-        """Whether there were as many left, and `keep` besides; if not, none is spent."""
-        enough = count + keep <= self.left
-        self.left -= count if enough else 0
-        return enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,36 +62,38 @@ class Hearing:
     shuffled: Shuffled
     share: int | None
     procedure: Procedure
+    allowance: Allowance
     seed: str
     rounds: list[Round] = field(default_factory=list)
 
-    def hold(self, judge: Judge, calls: Calls, keep: int) -> tuple[Round, ...]:
-        """Every round of the procedure; one for which there are too few calls, with `keep` left to vote, is skipped."""
+    def hold(self, judge: Judge, keep: int) -> tuple[Round, ...]:
+        """Every round of the procedure; one for which too little is left, with `keep` calls to vote, is skipped."""
         for number in range(self.procedure.rebuttals):
-            self.rounds.append(self._rebuttal(number, calls, keep))
+            self.rounds.append(self._rebuttal(number, keep))
         for number in range(self.procedure.questions):
             groups = [[side] for side in self.sides] if self.procedure.format == "consultancy" else [list(self.sides)]
             for place, group in enumerate(groups):
-                self.rounds.append(self._question(group, judge, f"{number} {place}", calls, keep))
+                self.rounds.append(self._question(group, judge, f"{number} {place}", keep))
         return tuple(self.rounds)
 
-    def _rebuttal(self, number: int, calls: Calls, keep: int) -> Round:
-        if not calls.spend(self._respondents(self.sides), keep):
-            return Round("rebuttal", reason=SPENT)
+    def _rebuttal(self, number: int, keep: int) -> Round:
+        if refused := self.allowance.refusal(self._respondents(self.sides), keep):
+            return Round("rebuttal", reason=refused)
         before = tuple(self.rounds)
         return Round("rebuttal", self._answers(self.sides, before, f"rebuttal {number}"))
 
-    def _question(self, group: Sequence[Side], judge: Judge, number: str, calls: Calls, keep: int) -> Round:
+    def _question(self, group: Sequence[Side], judge: Judge, number: str, keep: int) -> Round:
         """The judge asks about the sides in an order that is drawn, under names that no vote uses."""
         if not isinstance(judge, Questioner):
             return Round("question", reason="the judge does not ask")
-        if not calls.spend(1 + self._respondents(group), keep):
-            return Round("question", reason=SPENT)
+        if refused := self.allowance.refusal(1 + self._respondents(group), keep):
+            return Round("question", reason=refused)
         drawn = list(group)
         random.Random(f"{self.seed} question {number}").shuffle(drawn)
         names = tuple((f"S{place}", side.label) for place, side in enumerate(drawn, start=1))
         standing = [(name, side) for (name, _), side in zip(names, drawn, strict=True)]
         question = judge.ask(paper(standing, self.shuffled.evidence, self.rounds).view, self.procedure.words)
+        self.allowance.use(question.usage)
         text = bounded(question.text, self.procedure.words)
         if not text:
             return Round("question", reason=question.reason or "the judge asked nothing", usage=question.usage)
@@ -137,6 +125,7 @@ class Hearing:
             rng = random.Random(f"{self.seed} {purpose} {speaker.seat}")
             asked = tuple(debater.further_quotes(self.shuffled.shown, own, view, rng, question))
             used = _since(spent, debater.spent) if isinstance(debater, Metered) else Usage()
+            self.allowance.use(used)
             requests = tuple(map(self.shuffled.renumbered, asked))
             taken = [*side.argument.quotes, *(quote for answer in said for quote in answer.verified)]
             answers.append(Answer(side.label, speaker.seat, requests, self._verified(requests, taken), usage=used))

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trials import BROAD, CRUST, DOG, PIZZA, asked, explanations, held, no_dev, planted, prefers
 
-from agents.debate import debate
+from agents.debate import Settings, debate
 from agents.debater import Metered, Respondent, SearchDebater, TextDebater
 from agents.judge import Ballot, BuiltinJudge, Question
 from agents.lm import Failure, Free, Labels, Request, Usage
@@ -24,7 +25,7 @@ from agents.quotes import Quote, QuoteRequest, Rejected, share_of_tokens, verify
 from agents.rounds import bounded
 from agents.scripted_lm import ScriptedLM
 from agents.transcript import Abstained, Chosen, Consensus, Transcript
-from agents.turns import Answer, Argument, Round
+from agents.turns import Answer, Argument, Proposal, Round
 from agents.views import JudgeView, ShownQuote
 from dsl.batch import Batch
 from dsl.errors import InputError
@@ -68,6 +69,9 @@ class Answering(TextDebater):
         self._requests = requests
         self.heard: list[tuple[Evidence, Argument, JudgeView, str]] = []
         self.spent = Usage()
+
+    def propose(self, evidence: Evidence, rng: random.Random, problem: str = "") -> Proposal:
+        return replace(super().propose(evidence, rng, problem), usage=Usage(calls=1, completion_tokens=10))
 
     def further_quotes(
         self, evidence: Evidence, own: Argument, view: JudgeView, rng: random.Random, question: str = ""
@@ -252,7 +256,7 @@ class TestRebuttal:
             assert len(later.quotes) > len(own.quotes) or own.canonical == BROAD
         right = next(answer for answer in transcript.rounds[0].answers if answer.seat == 0)
         assert right.verified
-        assert len(right.verified) <= 2
+        assert len(right.verified) <= 3
         for view in judge.views:
             shown = [turn.answers for turn in view.rounds]
             for turn, answers in zip(transcript.rounds, shown, strict=True):
@@ -321,7 +325,7 @@ class TestRebuttal:
         assert isinstance(debater, Metered)
         transcript = held(judge=BuiltinJudge(), debaters=[debater, Mute(BROAD)], procedure=Procedure(rebuttals=2))
         measures: Any = transcript.to_json()["measures"]
-        assert [one["calls"] for one in measures["usage"]["debaters"]] == [4, 0]
+        assert [one["calls"] for one in measures["usage"]["debaters"]] == [5, 0]
 
     def test_a_rebuttal_can_turn_the_verdict(self) -> None:
         """The quotes picked for the broad side happen to show nothing against it; rebuttals do."""
@@ -397,6 +401,29 @@ class TestLimits:
             transcript = held(PIZZA, BROAD, judge=BuiltinJudge(), procedure=Procedure(rebuttals=1), calls=calls)
             assert [turn.reason for turn in transcript.rounds] == kinds
             assert transcript.outcome == "chosen"
+
+    @pytest.mark.parametrize(("tokens", "reason"), [(1, "forfeit"), (25, "rebuttal"), (60, "vote"), (100, "")])
+    def test_when_the_tokens_are_used_up_nothing_further_begins(self, tokens: int, reason: str) -> None:
+        """Each proposal takes 10 tokens, and so does each rebuttal of each side."""
+        why = "the debate's limit of tokens was reached"
+        sides = [Answering(text) for text in (PIZZA, BROAD)]
+        limits = Settings(tokens=tokens)
+        procedure = Procedure(rebuttals=2)
+        transcript = debate(
+            planted(PIZZA), sides, BuiltinJudge(), no_dev, random.Random(0), limits, procedure=procedure
+        )
+        match reason:
+            case "forfeit":
+                assert [forfeit.reason for forfeit in transcript.forfeits] == [why]
+                assert transcript.outcome == "consensus"
+            case "rebuttal":
+                assert [turn.reason for turn in transcript.rounds] == ["", why]
+                assert transcript.verdict == Abstained(why)
+            case "vote":
+                assert [turn.reason for turn in transcript.rounds] == ["", ""]
+                assert transcript.verdict == Abstained(why)
+            case _:
+                assert transcript.outcome == "chosen"
 
     @given(st.integers(0, 30), st.sampled_from(["debate", "consultancy"]), st.integers(0, 2), st.integers(0, 2))
     @settings(max_examples=25, deadline=None)
