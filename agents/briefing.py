@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import get_args
 
-from agents.showing import show_example
+from agents.showing import excerpt, show_example
 from dsl.constructs import SECTIONS
 from dsl.decoding import Bounds, Letters, Lists, longest_output
 from dsl.lexicon import Lexicon
 from dsl.nodes import ClassName, is_word_character
-from dsl.records import Evidence
+from dsl.records import Evidence, Example
 from prompts import load
 
-PLENTY_FIRING, PLENTY_SILENT = 8, 4
-"""Examples below which nothing goes before the examples of other features and the explanations of the language."""
+MANY, PLENTY, FEWEST = (20, 20), (8, 4), (2, 1)
+"""How many examples that fire and how many that do not are left when something else goes first; below the fewest there
+is nothing to argue about, and the prompt does not fit at all."""
 
-FEWEST_FIRING, FEWEST_SILENT = 2, 1
-"""Examples below which there is nothing to argue about: then the prompt does not fit at all."""
+LONG, SHORT = 64, 32
+"""Tokens of an excerpt."""
 
 SHARE = 8
 """One in so many tokens of the context may go to the longest explanation."""
@@ -37,8 +38,10 @@ def brief(evidence: Evidence, bounds: Bounds, fits: Callable[[str], bool]) -> Br
     """The most that fits, or None where not even two examples that fire and one that does not are left to show.
 
     Left out one by one until it fits: examples, in turn the last that is silent and the one that fires least, down to
-    four and eight; then examples of other features, the last first; then what the constructs of the language mean, so
-    that only their examples stand; then further examples, down to one and two.
+    20 of each; what is more than 64 tokens of an example; examples down to eight that fire and four that do not; what
+    is more than 32 tokens; examples of other features, the last first; what constructs of the language mean, so that
+    only their examples stand; examples down to two and one. An excerpt ends soon after the highest activation, or in a
+    silent example after the first token that fires elsewhere.
     """
     firing = [n for n, example in enumerate(evidence.examples) if example.peak >= evidence.thresholds.high]
     if not firing:
@@ -99,9 +102,11 @@ _UNSAID = frozenset({"word_class", "expansion", "clause"})  # said by their part
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What is shown: these examples, so many shots, and the meanings of constructs or only their examples."""
+    """What is shown: these examples, at most so many tokens of each, so many shots, and meanings or only examples of
+    constructs."""
 
     examples: frozenset[int]
+    tokens: int
     shots: int
     meanings: bool
 
@@ -111,45 +116,67 @@ def _steps(evidence: Evidence, firing: Sequence[int]) -> Iterator[_Step]:
     examples = evidence.examples
     left = sorted(firing, key=lambda number: (-examples[number].peak, number))
     silent = [number for number in range(len(examples)) if number not in set(firing)]
+    tokens = max(len(example.context.tokens) for example in examples)
     shots, meanings = len(_shots()), True
 
     def step() -> _Step:
-        return _Step(frozenset(left + silent), shots, meanings)
+        return _Step(frozenset(left + silent), tokens, shots, meanings)
 
-    def fewer(most_firing: int, most_silent: int) -> Iterator[_Step]:
-        while len(left) > most_firing or len(silent) > most_silent:
-            if len(silent) > most_silent:
+    def fewer(most: tuple[int, int]) -> Iterator[_Step]:
+        while len(left) > most[0] or len(silent) > most[1]:
+            if len(silent) > most[1]:
                 silent.pop()
                 yield step()
-            if len(left) > most_firing:
+            if len(left) > most[0]:
                 left.pop()
                 yield step()
 
     yield step()
-    yield from fewer(PLENTY_FIRING, PLENTY_SILENT)
+    yield from fewer(MANY)
+    tokens = min(tokens, LONG)
+    yield from (step(), *fewer(PLENTY))
+    tokens = min(tokens, SHORT)
+    yield step()
     while shots:
         shots -= 1
         yield step()
     meanings = False
-    yield step()
-    yield from fewer(FEWEST_FIRING, FEWEST_SILENT)
+    yield from (step(), *fewer(FEWEST))
 
 
 class _Openings:
-    """The opening at each step; every example is written once."""
+    """The opening at each step; every example is written once in each length."""
 
     def __init__(self, evidence: Evidence, bounds: Bounds) -> None:
-        self._bounds = bounds
-        self._lines = [show_example(n, example, evidence.thresholds) for n, example in enumerate(evidence.examples)]
+        self._evidence, self._bounds = evidence, bounds
+        self._lines: dict[int, list[str]] = {}
+        high = evidence.thresholds.high
+        self._firing = {
+            token
+            for example in evidence.examples
+            for token, value in zip(example.context.tokens, example.activations, strict=True)
+            if value >= high
+        }
 
     def text(self, step: _Step) -> str:
         shots = "".join(_shots()[: step.shots])
         head = load("debater_shots").text.partition(_SHOT)[0]
+        if step.tokens not in self._lines:
+            self._lines[step.tokens] = [
+                show_example(number, excerpt(example, self._focus(example), step.tokens), self._evidence.thresholds)
+                for number, example in enumerate(self._evidence.examples)
+            ]
         return load("debater").fill(
             language=language(self._bounds, meanings=step.meanings),
             shots=f"{head}{shots}" if shots else "",
-            examples="\n".join(line for number, line in enumerate(self._lines) if number in step.examples),
+            examples="\n".join(line for number, line in enumerate(self._lines[step.tokens]) if number in step.examples),
         )
+
+    def _focus(self, example: Example) -> int:
+        """The token that an excerpt is about."""
+        if example.peak >= self._evidence.thresholds.high:
+            return example.activations.index(example.peak)
+        return next((n for n, token in enumerate(example.context.tokens) if token in self._firing), 0)
 
 
 _SHOT = "## Shot\n"
@@ -172,6 +199,8 @@ def _notes(evidence: Evidence, step: _Step) -> Iterator[str]:
             f"left out {missing} of {len(evidence.examples)} examples to fit the model's context: "
             f"{firing} that fire and {len(shown) - firing} that do not are shown"
         )
+    if any(len(evidence.examples[number].context.tokens) > step.tokens for number in step.examples):
+        yield f"shows at most {step.tokens} tokens of each example to fit the model's context"
     if missing := len(_shots()) - step.shots:
         yield f"left out {missing} of {len(_shots())} examples of other features to fit the model's context"
     if not step.meanings:

@@ -15,6 +15,7 @@ from prompts import escape, unescape
 
 _EXAMPLE = re.compile(r'^(\d+)\. (?:\([^)]*\) )?"((?:[^"\\]|\\.)*)" (?:fires: (.*)|silent)$', re.MULTILINE)
 _FIRING = re.compile(r'"((?:[^"\\]|\\.)*)" (\d+)')
+_MARKED = re.compile(r"((?:[^«\\]|\\.)*)«((?:[^»\\]|\\.)*)»")
 _LONGEST = 16  # characters of a token that the debaters' decoding grammar allows
 
 
@@ -47,7 +48,7 @@ def _turn(request: Request, grammar: str) -> str:
     said = [message.text for message in request.messages if message.role == "assistant"]
     if "move" not in grammar:
         return "THINK the rule was too broad there, or too narrow"
-    notes = f"THINK turn {len(said) + 1}, and it is about {_tokens(request)[0]}"
+    notes = f"THINK turn {len(said) + 1}, and it is about {escape(_tokens(request)[0])}"
     ends = [verb for verb in ("EXPLAIN", "DONE") if f'"{verb}"' in grammar]
     quotes = sum("\nQUOTE" in text for text in said)
     if '"QUOTE "' in grammar and (quotes < 3 or not ends) and (moves := _quotes(request)):
@@ -61,10 +62,10 @@ def _quotes(request: Request) -> list[str]:
     """Moves that quote the words before the first token that fires, in an order that the first seed decides."""
     found: list[tuple[bool, str]] = []
     for number, text, firing in _examples(request):
-        before, mark, rest = text.partition("«")
-        words = before.split(" ")[-3:] if mark else text.split(" ")[:4]
-        quote = " ".join(words) + (rest.partition("»")[0] if mark else "")
-        if 0 < len(quote) <= 60 and not quote.endswith("\\"):
+        marked = _MARKED.match(text)
+        words = marked[1].split(" ")[-3:] if marked else text.split(" ")[:4]
+        quote = " ".join(words) + (marked[2] if marked else "")
+        if 0 < len(quote) <= 48:  # what every debater may write, however short its context
             found.append((not firing, f'QUOTE {number} "{quote}"'))
     return [move for _, move in sorted(found, key=lambda each: each[0])]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from agents.normal_form import utf8
-from dsl.records import Counterexample, Example, Thresholds
+from dsl.records import Context, Counterexample, Example, Thresholds
 from prompts import escape, mark
 
 SCALE = 10
@@ -23,7 +23,6 @@ class Piece(NamedTuple):
 def show_example(number: int, example: Example, thresholds: Thresholds) -> str:
     """One line: the number, the text with its marks, and the activations of what fires.
 
-    >>> from dsl.records import Context
     >>> pie = Example(Context(("Hot", " pie"), start=0), (0.0, 8.1))
     >>> print(show_example(3, pie, Thresholds.from_maximum(10.0)))
     3. "Hot« pie»" fires: " pie" 8
@@ -35,10 +34,22 @@ def show_example(number: int, example: Example, thresholds: Thresholds) -> str:
     return f'{number}. {place}"{marked(shown, thresholds)}" {f"fires: {fires}" if fires else "silent"}'
 
 
+def excerpt(example: Example, focus: int, most: int) -> Example:
+    """At most so many tokens of an example, three quarters of them before the token `focus`, where there are as many.
+
+    >>> excerpt(Example(Context(tuple("abcdefgh"), start=0), (0.0,) * 8), 5, 4).context
+    Context(tokens=('c', 'd', 'e', 'f'), token_ids=None, start=2, document='')
+    """
+    context = example.context
+    first = max(0, min(focus - 3 * most // 4, len(context.tokens) - most))
+    start = None if context.start is None else context.start + first
+    cut = slice(first, first + most)
+    return Example(Context(context.tokens[cut], start=start, document=context.document), example.activations[cut])
+
+
 def show_tried(example: Example, thresholds: Thresholds) -> str:
     """A text that was tried, with the activation of every token of it.
 
-    >>> from dsl.records import Context
     >>> pie = Example(Context(("Hot", " pie"), start=0), (0.0, 8.1))
     >>> print(show_tried(pie, Thresholds.from_maximum(10.0)))
     "Hot« pie»", token by token: "Hot" 0, " pie" 8

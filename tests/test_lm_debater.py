@@ -35,6 +35,7 @@ from agents.trying import TryText
 from dsl.batch import Batch
 from dsl.ebnf import longest, read
 from dsl.evaluate import evaluate
+from dsl.nodes import Explanation
 from dsl.parse import parse
 from dsl.records import Context, Counterexample, Evidence, Example, Thresholds
 
@@ -396,6 +397,20 @@ class TestQuotingWhatIsShown:
         assert isinstance(move, QuoteMove)
         found = verify(QuoteRequest(move.text, 0), evidence)
         assert isinstance(found, Quote) or found.status in ("ambiguous", "too short"), found
+
+    @given(
+        st.lists(st.sampled_from([*AWKWARD, " pie", " pizza", ".", " a"]), min_size=1, max_size=14), st.integers(0, 9)
+    )
+    @settings(deadline=None, max_examples=60)
+    def test_the_scripted_debater_keeps_to_every_grammar_whatever_the_text(self, tokens: list[str], seed: int) -> None:
+        marks = tuple(float(n % 3 == 0) for n in range(len(tokens)))
+        silent = Example(Context(tuple(tokens[::-1]), start=3), (0.0,) * len(tokens))
+        fires = Example(Context(tuple(tokens), start=0), marks)
+        evidence = Evidence("awkward", (silent, fires, EVIDENCE.examples[1]), Thresholds.from_maximum(1.0))
+        lm = ScriptedLM(answer_as_debater)
+        proposal = LMDebater(lm, None, lambda _: fires).propose(evidence, random.Random(seed))
+        assert proposal.failure == ""
+        assert isinstance(proposal.explanation, Explanation)
 
 
 class TestContext:
