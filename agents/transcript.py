@@ -155,8 +155,11 @@ class Transcript:
 
     @property
     def order_flips(self) -> int:
-        """Answered votes that differ from the commonest one: what the order and the labels alone changed."""
-        answers = Counter(vote.label for vote in self.votes if vote.answered)
+        """Answered votes that differ from the commonest one: what the order and the labels alone changed.
+
+        Sides that were judged alone stood in no order.
+        """
+        answers = Counter(vote.label for vote in self.votes if vote.answered and len(vote.order) > 1)
         return answers.total() - max(answers.values(), default=0)
 
     def to_json(self) -> dict[str, Json]:

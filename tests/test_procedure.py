@@ -225,6 +225,7 @@ class TestConsultancy:
         assert transcript.winner is not None
         assert (transcript.outcome, transcript.winner.argument.canonical) == ("chosen", PIZZA)
         assert [len(vote.order) for vote in transcript.votes] == [1, 1]
+        assert transcript.order_flips == 0
 
     def test_questions_are_put_to_each_side_about_itself(self) -> None:
         judge = Watching(Question("Where is S1 wrong?"))
