@@ -25,6 +25,9 @@ from autointerp.remote import GoneError, Remote, Served
 from autointerp.report.view import FeatureView
 from dsl.errors import AutointerpError
 
+ENDING = 10
+"""Seconds that a worker process has to end by itself."""
+
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -195,7 +198,8 @@ def _process(work: Work[T]) -> Iterator[_Started[T]]:
     try:
         yield _Started(process, ours)
     finally:
-        ours.close()
+        ours.close()  # it ends by itself when it reads that, unless it is in the middle of something
+        process.join(ENDING if sys.exc_info()[0] is None else 0)
         process.terminate()
         process.join()
 
