@@ -41,6 +41,9 @@ __all__ = ["TOLERANCE", "Precision", "TransformerSubject"]
 
 Precision = Literal["float32", "bfloat16"]
 
+HELD_ALONE = 4096
+"""Tokens of texts run alone for which the hookpoint is remembered: a verdict, its gate and its rank are of one run."""
+
 
 class TransformerSubject:
     """A language model and a dictionary that reads one of its hookpoints; see probes.subject for what it answers.
@@ -76,6 +79,7 @@ class TransformerSubject:
         self._window, self._half = window, half
         self._exact = Forward(bridge, self._hook, self._stop, self.prefix, window)
         self._bulk = Bulk(self._exact, half)
+        self._held: dict[TokenIds, Float[Tensor, "ctx d_in"]] = {}
         check_hookpoint(self._exact, dictionary, self.model_name)
 
     @classmethod
@@ -151,6 +155,8 @@ class TransformerSubject:
         (4, 1)
         """
         self._check_features(features)
+        if batch_size == 1:
+            return self._alone(contexts, self._encoder(features), len(features))
         if batch_size is not None:
             return self._each(contexts, self._encoder(features), len(features), batch_size)
         request = Request(tuple(self._distinct(contexts)), tuple(features))
@@ -181,13 +187,13 @@ class TransformerSubject:
     def preactivations(
         self, contexts: Sequence[TokenIds], features: Sequence[int]
     ) -> list[tuple[Float[np.ndarray, "ctx features"], Float[np.ndarray, "ctx features"]]]:
-        """What the features were before gating, and their rank among all features (0 = highest)."""
+        """What the features were before gating, and their rank among all features (0 = highest), each text alone."""
         return [(values[..., 0], values[..., 1]) for values in self._before_gating(contexts, features)]
 
     def near_boundary(
         self, contexts: Sequence[TokenIds], features: Sequence[int]
     ) -> list[Bool[np.ndarray, "ctx features"]]:
-        """Where a pre-activation lies within TOLERANCE of the cut of a top-k: neither on nor off for certain."""
+        """Where a pre-activation, each text alone, is within TOLERANCE of a top-k's cut: neither on nor off for sure."""
         found = []
         for values in self._before_gating(contexts, features):
             pre, cut = values[..., 0], values[..., 2]
@@ -269,8 +275,22 @@ class TransformerSubject:
             pre, rank, cut = self._dictionary.preactivations(inputs, chosen)
             return torch.stack([pre, rank.to(pre.dtype), cut[:, None].expand_as(pre)], dim=-1).flatten(1)
 
-        found = self._each(contexts, answer, 3 * len(features), None)
+        found = self._alone(contexts, answer, 3 * len(features))
         return [values.reshape(len(values), len(features), 3) for values in found]
+
+    def _alone(self, contexts: Sequence[TokenIds], answer: Callable[[Tensor], Tensor], width: int) -> list[np.ndarray]:
+        """As `_each`, nothing sharing the run with a text; the texts asked for last are not run again."""
+        found: dict[TokenIds, np.ndarray] = {}
+        for context in self._distinct(contexts):
+            held = self._held.pop(context, None)
+            if held is None:
+                [(_, held)] = self._exact.one_by_one([context], 1)
+            self._held[context] = held
+            while len(self._held) > 1 and sum(map(len, self._held)) > HELD_ALONE:
+                self._held.pop(next(iter(self._held)))
+            with torch.inference_mode():
+                found[context] = answer(held).cpu().numpy()
+        return _in_order(contexts, found, width)
 
     def _each(
         self,

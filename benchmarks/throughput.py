@@ -59,7 +59,7 @@ PARENT_TOKENS, AFTER = 64, 8
 BATCHES = (32, 128, 512, 1024, 2048, 4096)
 STEPS = {
     "probing": ("probing.py", "run"),
-    "confirm": ("confirm.py", "confirm|counterexample_of"),
+    "confirm": ("confirm.py", "confirm|counterexample_of|naturalness_of_found"),
     "shrink": ("shrink.py", "shrink_all"),
     "explain": ("explain.py", "explain"),
     "infill": ("infill.py", "infill"),

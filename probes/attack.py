@@ -18,7 +18,7 @@ from dsl.evaluate import evaluate
 from dsl.nodes import PREDICTED, Explanation
 from dsl.records import Counterexample, Dev, Evidence, Example, Kind, Thresholds
 from probes.bank import Cluster, Prevalence, diverse, ranked
-from probes.confirm import Confirmation, confirm, counterexample_of, record_cost
+from probes.confirm import Confirmation, confirm, counterexample_of, naturalness_of_found, record_cost
 from probes.explain import Cause, explain
 from probes.probing import Found, Funnel, Probing, Watch
 from probes.question import Generator, Question
@@ -134,7 +134,7 @@ def _parents(samples: Sequence[Evidence | Dev], trial: Trial, rng: random.Random
     """
     examples = [example for sample in samples for example in sample.examples]
     rng.shuffle(examples)
-    windows = [_window(example, trial) for example in examples]
+    windows = _windows(examples, trial)
     chosen: list[TokenIds] = []
     for window in dict.fromkeys(window for window in windows if window):
         if trial.cost([*chosen, window]) > READING * trial.budget.tokens:
@@ -143,21 +143,31 @@ def _parents(samples: Sequence[Evidence | Dev], trial: Trial, rng: random.Random
     return tuple(trial.read(chosen))
 
 
-def _window(example: Example, trial: Trial) -> TokenIds:
-    """The tokens about the example's peak, or about the first prediction; nothing where there is neither."""
-    context = example.context
-    if not context.tokens:
-        return ()
-    ids = trial.subject.tokenize(context.text) if context.token_ids is None else context.token_ids
-    predicted = evaluate(trial.explanation, batch_of([ids], trial.subject.vocabulary))[0] >= PREDICTED
-    centre = int(np.argmax(predicted))
-    if context.token_ids is not None and example.peak >= trial.thresholds.high:
-        centre = int(np.argmax(example.activations))
-    elif not predicted.any():
-        return ()
+def _windows(examples: Sequence[Example], trial: Trial) -> list[TokenIds]:
+    """Of each example the tokens about its peak, or about the first prediction; nothing where there is neither."""
+    if not examples:
+        return []
+    contexts = [example.context for example in examples]
+    texts = [
+        trial.subject.tokenize(context.text) if context.token_ids is None else context.token_ids for context in contexts
+    ]
     size = min(PARENT_TOKENS, trial.subject.max_tokens)
-    stop = min(centre + AFTER, len(ids))
-    return ids[max(0, stop - size) : stop]
+    predicted = evaluate(trial.explanation, batch_of(texts, trial.subject.vocabulary)) >= PREDICTED
+    windows: list[TokenIds] = []
+    for example, ids, row in zip(examples, texts, predicted, strict=True):
+        if not ids:
+            windows.append(())
+            continue
+        if example.context.token_ids is not None and example.peak >= trial.thresholds.high:
+            centre = int(np.argmax(example.activations))
+        elif row[: len(ids)].any():
+            centre = int(np.argmax(row[: len(ids)]))
+        else:
+            windows.append(())
+            continue
+        stop = min(centre + AFTER, len(ids))
+        windows.append(ids[max(0, stop - size) : stop])
+    return windows
 
 
 def _confirmed(probing: Probing) -> tuple[list[list[Found]], Counter[Confirmation]]:
@@ -207,11 +217,12 @@ def _shrunk(
         reserve = explaining + sum(record_cost(found, trial) for later in waves[number:] for found in later)
         shrinkings = shrink_all([found.candidate for found in wave], trial, tokens=max(0, trial.left - reserve))
         again = confirm([shrinking.smallest for shrinking in shrinkings], trial)
-        for found, shrinking, verdict in zip(wave, shrinkings, again, strict=True):
+        natural = naturalness_of_found(wave, trial, probing.embedder)
+        for found, shrinking, verdict, measured in zip(wave, shrinkings, again, natural, strict=True):
             # What is small only in a batch is not small: the text as it was found has been confirmed before.
             steps = shrinking.steps if verdict == "confirmed" else shrinking.steps[:1]
             probing.counts[found.edit.generator].shrunk += shrinking.minimal and verdict == "confirmed"
-            record = counterexample_of(steps, found, trial, embedder=probing.embedder)
+            record = counterexample_of(steps, found, trial, naturalness=measured)
             if shares is not None:
                 record = replace(record, prevalence=shares.get(found.cluster, 0.0))
             causes.append(Cause(steps[-1], record, mates_of[found.cluster]))

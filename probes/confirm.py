@@ -40,7 +40,12 @@ def confirm(candidates: Sequence[Candidate], trial: Trial) -> list[Confirmation]
 
 
 def counterexample_of(
-    steps: Sequence[Candidate], found: Found, trial: Trial, *, tagged: bool = True, embedder: Embedder | None = None
+    steps: Sequence[Candidate],
+    found: Found,
+    trial: Trial,
+    *,
+    tagged: bool = True,
+    naturalness: Naturalness | None = None,
 ) -> Counterexample:
     """The last step as a record, the ones before as its trail; its activations are those of a run alone."""
     vocabulary = trial.subject.vocabulary
@@ -59,8 +64,16 @@ def counterexample_of(
         absorbed_by=_absorbed(last, trial) if tagged else (),
         retokenises=all(reads_back(text, trial.subject) for text in last.texts),
         cut=_cut(last, trial) if tagged else None,
-        naturalness=_naturalness(found, trial, embedder) if tagged else None,
+        naturalness=naturalness,
     )
+
+
+def naturalness_of_found(found: Sequence[Found], trial: Trial, embedder: Embedder | None) -> list[Naturalness]:
+    """Of each text as it was written, beside its parent: what shrinking leaves is short, not natural."""
+    written = [(one.edit, one.parent) for one in found]
+    for pair in written:
+        trial.spend(naturalness_cost([pair], trial.subject))
+    return naturalness_of(written, trial.subject, embedder)
 
 
 def record_cost(found: Found, trial: Trial) -> int:
@@ -86,14 +99,6 @@ def _near_boundary(texts: Sequence[TokenIds], trial: Trial) -> dict[TokenIds, se
     trial.spend(sum(len(text) + len(trial.subject.prefix) for text in texts))
     near = trial.subject.near_boundary(texts, [trial.feature])
     return {text: set(np.flatnonzero(row[:, 0]).tolist()) for text, row in zip(texts, near, strict=True)}
-
-
-def _naturalness(found: Found, trial: Trial, embedder: Embedder | None) -> Naturalness:
-    """Of the text as it was written, beside its parent: what shrinking leaves is short, not natural."""
-    written = [(found.edit, found.parent)]
-    trial.spend(naturalness_cost(written, trial.subject))
-    [measured] = naturalness_of(written, trial.subject, embedder)
-    return measured
 
 
 def _cut(one: Candidate, trial: Trial) -> Cut | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from dsl.nodes import is_word_character
@@ -34,6 +35,11 @@ def words_of(strings: Sequence[str]) -> list[Word]:
     >>> words_of([" riv", "er", "."])
     [Word(text='river', first=0, last=1, before=' ', after='')]
     """
+    return list(_words_of(tuple(strings)))
+
+
+@lru_cache(maxsize=1024)  # half the generators ask about the same parents
+def _words_of(strings: tuple[str, ...]) -> tuple[Word, ...]:
     text = "".join(strings)
     owner = [index for index, string in enumerate(strings) for _ in string]
     starts = [0]
@@ -54,7 +60,7 @@ def words_of(strings: Sequence[str]) -> list[Word]:
         first, last = owner[begin], owner[end - 1]
         words.append(Word(text[begin:end], first, last, text[starts[first] : begin], text[end : starts[last + 1]]))
         begin = end
-    return words
+    return tuple(words)
 
 
 def in_case_of(model: str, word: str) -> str:

@@ -368,3 +368,30 @@ def test_fingerprints_know_the_model(tmp_path: Path, other_dictionary: Path) -> 
     changed = TransformerSubject.load(tmp_path / "model", other_dictionary).fingerprint
     assert changed["model"] != first["model"]
     assert changed["dictionary"] == first["dictionary"]
+
+
+def test_a_verdict_its_gate_and_its_rank_are_of_one_run_of_the_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = TransformerSubject.load(*demo_folders())
+    runs: list[int] = []
+    read = subject._exact.read
+
+    def counted(ids: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        runs.append(len(ids))
+        return read(ids, *rest)
+
+    monkeypatch.setattr(subject._exact, "read", counted)
+    monkeypatch.setattr("autointerp.models.HELD_ALONE", 10)
+    texts: list[tuple[int, ...]] = [(5, 6, 7), (8, 9), (5, 6, 7)]
+
+    def asked() -> list[np.ndarray]:
+        ranks = subject.preactivations(texts, [17])
+        near = subject.near_boundary(texts, [17])
+        return [*subject.activations(texts, [17], batch_size=1), *near, *(array for pair in ranks for array in pair)]
+
+    first = asked()
+    assert runs == [1, 1]
+    subject.activations([tuple(range(20, 30))], [17], batch_size=1)
+    again = asked()
+    assert runs == [1] * 5, "what is held is bounded, and what was dropped is run again"
+    for one, other in zip(first, again, strict=True):
+        assert one.tobytes() == other.tobytes()
