@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from agents.lm import Completion, Constraint, Failure, LanguageModel, Message, Request, Usage
 
@@ -15,6 +16,19 @@ class NoAnswerError(Exception):
         super().__init__(f"the language model gave no answer: {failure.kind}{retries}: {failure.reason}")
 
 
+_TEMPLATE = 16  # tokens that a chat template puts round a message, at most
+
+
+def fits(lm: LanguageModel, messages: Sequence[Message], tokens: int) -> bool:
+    """Whether so many tokens can follow on the messages; the model counts only where their bytes do not settle it."""
+    return _most(messages) + tokens <= lm.context_tokens or lm.count_tokens(messages) + tokens <= lm.context_tokens
+
+
+def _most(messages: Sequence[Message]) -> int:
+    """No token has less than a byte."""
+    return sum(len(message.text.encode("utf-8", "replace")) + _TEMPLATE for message in messages)
+
+
 class Conversation:
     """Turns of a user and a model, strictly in turn, as chat templates ask for it; begun by the user.
 
@@ -25,6 +39,7 @@ class Conversation:
         self.usage = Usage()
         self._lm, self._temperature = lm, temperature
         self._messages = [Message("user", opening)]
+        self._read, self._tokens = 0, 0  # the messages that were read last, and what the model counted
 
     def tell(self, text: str) -> None:
         """The user's next words; after words that were not answered, a paragraph more of the same message."""
@@ -41,7 +56,9 @@ class Conversation:
 
     def has_room(self, tokens: int) -> bool:
         """Whether so many tokens can follow on what was said so far."""
-        return self._lm.count_tokens(self._messages) + tokens <= self._lm.context_tokens
+        if self._tokens and self._tokens + _most(self._messages[self._read :]) + tokens <= self._lm.context_tokens:
+            return True
+        return fits(self._lm, self._messages, tokens)
 
     def ask(self, constraint: Constraint, max_tokens: int, rng: random.Random) -> Completion:
         """The model's next words; NoAnswerError, with the reason, where there are none."""
@@ -57,4 +74,5 @@ class Conversation:
         came = [reply for reply in replies if isinstance(reply, Completion)]
         if not came:
             raise NoAnswerError(next(reply for reply in replies if isinstance(reply, Failure)))
+        self._read, self._tokens = len(messages), came[0].prompt_tokens
         return came

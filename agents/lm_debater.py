@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.briefing import brief, fitting_bounds
-from agents.conversation import Conversation, NoAnswerError
+from agents.conversation import Conversation, NoAnswerError, fits
 from agents.discussion import Discussion, Limits, moves
 from agents.explaining import explain
 from agents.lm import Free, Grammar, LanguageModel, Message, Usage
@@ -255,10 +255,10 @@ class LMDebater:
             return "the feature fires in none of its examples"
         room = self._lm.context_tokens
 
-        def fits(opening: str) -> bool:
-            return self._lm.count_tokens([Message("user", f"{opening}\n{ask}".rstrip())]) + reserve <= room
+        def leaves_room(opening: str) -> bool:
+            return fits(self._lm, [Message("user", f"{opening}\n{ask}".rstrip())], reserve)
 
-        briefing = brief(evidence, bounds, fits)
+        briefing = brief(evidence, bounds, leaves_room)
         if briefing is None:
             return (
                 f"a context of {room} tokens is too small: there is no room for three examples and the {reserve} "

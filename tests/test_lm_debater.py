@@ -464,6 +464,24 @@ class TestContext:
         assert proposal.explanation == parse(said)
 
 
+class Counting(ScriptedLM):
+    """Counts how often it was asked to count."""
+
+    counts = 0
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        self.counts += 1
+        return super().count_tokens(messages)
+
+
+def test_a_model_is_asked_to_count_only_where_bytes_do_not_settle_it() -> None:
+    for context_tokens, opening, each in ((200_000, 0, 0), (6_000, 8, 1)):  # halving the steps; then once a turn
+        lm = Counting(answer_as_debater, context_tokens=context_tokens)
+        LMDebater(lm, None).propose(planted(CRUST, rows=80), random.Random(0))
+        answered = len(lm.asked)  # the scripted model counts those itself
+        assert lm.counts - answered <= opening + each * answered
+
+
 class TestRepair:
     def repaired(
         self, player: Callable[[Request], str | Failure], context_tokens: int = 32_768
