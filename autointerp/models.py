@@ -193,7 +193,7 @@ class TransformerSubject:
     def near_boundary(
         self, contexts: Sequence[TokenIds], features: Sequence[int]
     ) -> list[Bool[np.ndarray, "ctx features"]]:
-        """Where a pre-activation, each text alone, is within TOLERANCE of a top-k's cut: neither on nor off for sure."""
+        """Where a pre-activation, each text alone, is within TOLERANCE of a top-k's cut: neither on nor off surely."""
         found = []
         for values in self._before_gating(contexts, features):
             pre, cut = values[..., 0], values[..., 2]
