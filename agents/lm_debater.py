@@ -124,7 +124,8 @@ class LMDebater:
         cases = [show_counterexample(number, found, shown.thresholds) for number, found in enumerate(told, start=1)]
         ask = load("debater_repair").fill(rule=one_line(argument.canonical), counterexamples="\n".join(cases))
         bounds = self._bounds(shown)
-        opened = self._opening(shown, bounds, ask, longest_turn((), self._turn) + longest_output(bounds))
+        reserve = longest_turn((), self._turn) + longest_output(bounds) + self._verdict
+        opened = self._opening(shown, bounds, ask, reserve)
         if isinstance(opened, str):
             return _failed(opened)
         talk, notes = opened

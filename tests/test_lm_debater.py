@@ -563,6 +563,22 @@ class TestFurtherQuotes:
         assert len(found) == 1
 
 
+@pytest.mark.parametrize("context_tokens", [1_000, 1_500, 1_800, 2_000, 2_200, 2_500, 3_000, 4_096, 6_000, 16_384])
+def test_repairs_and_rebuttals_ask_for_nothing_that_is_too_long(context_tokens: int) -> None:
+    evidence = planted(CRUST, rows=80)
+    found = Counterexample(evidence.examples[0], 3, 1.0, "false_positive", "x", original=evidence.examples[1])
+    own = Argument(parse(PIZZA), (), "")
+    view = JudgeView.of([("S1", own), ("S2", Argument(parse("activates on any token"), (), ""))], evidence)
+    for player in (answer_as_debater, Player('QUOTE 0 "nonsense"')):
+        lm = ScriptedLM(player, context_tokens=context_tokens)
+        debater = LMDebater(lm, None)
+        proposal = debater.repair(evidence, own, [found] * 3, random.Random(0))
+        debater.further_quotes(evidence, own, view, random.Random(0))
+        assert ("too small" in proposal.failure) == (context_tokens <= 2_000)
+        assert debater.spent.failures == 0
+        assert debater.spent.calls == len(lm.asked)
+
+
 class TestDebates:
     def test_a_whole_debate_of_three_models_and_a_search(self) -> None:
         models = [ScriptedLM(answer_as_debater, name=f"model {number}") for number in range(3)]
