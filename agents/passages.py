@@ -12,15 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int32
 
-from agents.normal_form import Character, NormalForm, normal_form, normalise, shown, utf8
+from agents.normal_form import Character, NormalForm, normal_form, one_dash
 from dsl.records import Context
-
-__all__ = ["Passages", "Place", "distance", "edits_allowed", "normalise", "shown", "utf8"]
 
 _SEPARATOR = "\ud800"  # between examples; no normalised text holds a surrogate, so no match runs across
 _DOTS = r"(?:\.{3,}|\[ ?\.{3,} ?\]|\( ?\.{3,} ?\))"
+_THREE = _DOTS.replace(r"\.{3,}", r"\.{3}", 1)  # of four dots at an end one may be the full stop
 _GAP = re.compile(rf" *{_DOTS} *")
-_OPEN_ENDS = re.compile(rf"^(?:{_DOTS} *)+|(?: *{_DOTS})+$")
+_BEGINNINGS = (re.compile("^"), re.compile(rf"^{_THREE} *"), re.compile(rf"^(?:{_DOTS} *)+"))
+_ENDINGS = (re.compile("$"), re.compile(rf" *{_THREE}$"), re.compile(rf"(?: *{_DOTS})+$"))
 _ENDS_TRIED, _GAPS_TRIED, _LONGEST_NEAR, _ENOUGH = 16, 4, 400, 100  # bounds on the work that one request can cause
 
 Codes = Int32[np.ndarray, " _length"]
@@ -47,8 +47,11 @@ class Passages:
         at = joined.text.find(wanted)
         while at >= 0:
             end = at + len(wanted) - 1
-            if joined.opens[at] and joined.closes[end] and self._is_whole(place := joined.place(at, end)):
-                found.append(place)
+            if joined.opens[at] and joined.closes[end]:
+                # The bytes of a space, or of what prints nothing, may reach into the next token.
+                place = self.snapped(tight := joined.place(at, end))
+                if place == tight or self.text(place) == wanted:
+                    found.append(place)
             at = joined.text.find(wanted, at + 1)
         return found
 
@@ -58,14 +61,13 @@ class Passages:
         They open with the first part and close with the last. Ellipses at the ends of `wanted` only say that the text
         goes on; each of the others may stand for words left out, or for itself. A hundred spans are enough.
         """
-        core = _OPEN_ENDS.sub("", wanted)
-        if not core:
-            return []
-        if core != wanted and (whole := [place for place in self.places(core) if asked_for(place)]):
-            return whole
+        cores = open_ended(wanted)
+        for core in cores:
+            if whole := [place for place in self.places(core) if asked_for(place)]:
+                return whole
         found: set[Place] = set()
         standing = cache(self._by_example)
-        for parts in _readings(core):
+        for parts in _readings(cores[-1]) if cores else ():
             for place in _spans([standing(part) for part in parts], longest):
                 if asked_for(place):
                     found.add(place)
@@ -76,7 +78,7 @@ class Passages:
     def stands_elided(self, wanted: str, asked_for: Callable[[Place], bool]) -> bool:
         """Whether the parts of `wanted` stand in one example in their order, however far apart."""
         standing = cache(self._by_example)
-        for parts in _readings(_OPEN_ENDS.sub("", wanted)):
+        for parts in _readings((open_ended(wanted) or [""])[-1]):
             for example, [first, *_] in standing(parts[0]).items():
                 last = Place(example, 0, 0)
                 for part in parts:
@@ -98,7 +100,7 @@ class Passages:
         if not self._is_whole(place):
             return None
         row = self._form(place.example).characters
-        return "".join(c.text for c in row if c.last >= place.start and c.first < place.stop).strip()
+        return one_dash("".join(c.text for c in row if c.last >= place.start and c.first < place.stop)).strip()
 
     def snapped(self, place: Place) -> Place:
         """The smallest span around `place` that cuts no character in two."""
@@ -175,6 +177,12 @@ class _Joined:
 def edits_allowed(wanted: str) -> int:
     """How many edits still count as a near miss: none below four characters, then about one in six."""
     return (len(wanted) + 2) // 6
+
+
+def open_ended(wanted: str) -> list[str]:
+    """A text without none, one or all of the ellipses at either end, the longest first: some may be its own."""
+    cores = {end.sub("", begin.sub("", wanted)) for begin in _BEGINNINGS for end in _ENDINGS}
+    return sorted((core for core in cores if core), key=lambda core: (-len(core), core))
 
 
 def distance(one: str, other: str) -> int:

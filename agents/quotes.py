@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 from agents.normal_form import normalise, shown
-from agents.passages import Passages, Place, distance, edits_allowed
+from agents.passages import Passages, Place, distance, edits_allowed, open_ended
 from dsl.records import Evidence
 
 LONGEST, SHORTEST = 24, 2
@@ -107,7 +107,8 @@ def verify(request: QuoteRequest, evidence: Evidence, taken: Sequence[Quote] = (
     places, elided = _candidates(request, wanted, passages), False
     if not places:
         asked_for = partial(_asked_for, request=request)
-        places, elided = passages.elided_places(wanted, LONGEST, asked_for), True
+        places, elided = _open_ended(request, wanted, passages), True
+        places = places or passages.elided_places(wanted, LONGEST, asked_for)
         if not places and passages.stands_elided(wanted, asked_for):
             return Rejected("too long")
     match places:
@@ -158,10 +159,22 @@ def whole_characters(place: Place, evidence: Evidence) -> QuoteRequest:
 
 def _candidates(request: QuoteRequest, wanted: str, passages: Passages) -> list[Place]:
     """Where the text stands. A whole span may have white space at its ends that a search would leave out."""
-    if request.example is not None and request.start is not None and request.stop is not None:
-        place = Place(request.example, request.start, request.stop)
-        return [place] if passages.text(place) == wanted else []
+    if (span := _span(request)) is not None:
+        return [span] if passages.text(span) == wanted else []
     return [place for place in passages.places(wanted) if _asked_for(place, request)]
+
+
+def _open_ended(request: QuoteRequest, wanted: str, passages: Passages) -> list[Place]:
+    """A whole span, where its text is the one asked for but for the ellipses at the ends of that."""
+    span = _span(request)
+    return [] if span is None or passages.text(span) not in open_ended(wanted) else [span]
+
+
+def _span(request: QuoteRequest) -> Place | None:
+    """The span asked for, where the request names all of it."""
+    if request.example is None or request.start is None or request.stop is None:
+        return None
+    return Place(request.example, request.start, request.stop)
 
 
 def _asked_for(place: Place, request: QuoteRequest) -> bool:
@@ -186,11 +199,10 @@ def _accepted(
 
 def _missing(request: QuoteRequest, wanted: str, evidence: Evidence, passages: Passages) -> Rejected:
     """Nothing there: perhaps the span asked for nearly is it, or the text stands elsewhere, or something like it."""
-    if request.example is not None and request.start is not None and request.stop is not None:
-        place = Place(request.example, request.start, request.stop)
-        found = passages.text(place)
-        if found and distance(wanted, found) <= edits_allowed(wanted):
-            return Rejected("near miss", _suggest(place, evidence))
+    span = _span(request)
+    found = None if span is None else passages.text(span)
+    if span is not None and found and distance(wanted, found) <= edits_allowed(wanted):
+        return Rejected("near miss", _suggest(span, evidence))
     elsewhere = passages.places(wanted)
     if len(elsewhere) == 1:
         return Rejected("absent", _suggest(elsewhere[0], evidence))
