@@ -223,6 +223,16 @@ def test_a_constrained_text_that_is_cut_off_is_a_failure_and_free_text_is_marked
     assert completed(free).cut
 
 
+def test_chatter_that_is_cut_off_is_outside_the_constraint_and_not_half_of_an_answer(client: Any) -> None:
+    chatter = "Certainly! Of the three I would " * 3
+    with FaultyServer(lambda _: chatter, first(9, "truncated")) as server:
+        label = failed(client(server, grammar="server").one(Request(said("a"), AB)))
+        plain = failed(client(server, grammar="plain").one(Request(said("a"), COLOURS)))
+    assert label.kind == plain.kind == "outside the constraint"
+    with FaultyServer(lambda _: "NONE", first(9, "truncated")) as server:
+        assert failed(client(server, grammar="server").one(Request(said("a"), AB))).kind == "cut off"
+
+
 def test_what_is_complete_at_the_last_token_is_not_cut_off(client: Any) -> None:
     with FaultyServer(lambda _: "my colour is red" * 2, first(9, "truncated")) as server:
         assert completed(client(server, grammar="server").one(Request(said("a"), COLOURS))).text == "my colour is red"

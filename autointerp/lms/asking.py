@@ -32,6 +32,15 @@ def within(constraint: Constraint, text: str) -> bool:
             assert_never(constraint)
 
 
+def begins(constraint: Constraint, text: str) -> bool:
+    """Whether a text may go on to what its constraint allows; of a grammar that is taken for granted.
+
+    >>> begins(Labels(("NONE",)), "NO"), begins(Labels(("NONE",)), "Well")
+    (True, False)
+    """
+    return not isinstance(constraint, Labels) or any(label.startswith(text) for label in constraint.labels)
+
+
 def upper_estimate(messages: Sequence[Message]) -> int:
     """Tokens that a conversation hardly exceeds: half its ASCII characters, the bytes of the others, 16 a message.
 

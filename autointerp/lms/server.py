@@ -14,7 +14,7 @@ import openai
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agents.lm import Completion, Constraint, Failure, Free, Grammar, Labels, Message, Reply, Request
-from autointerp.lms.asking import as_sent, body_of, upper_estimate, upper_tokens, within, wrong_grammar
+from autointerp.lms.asking import as_sent, begins, body_of, upper_estimate, upper_tokens, within, wrong_grammar
 from autointerp.lms.background import Background
 from autointerp.lms.label_logprobs import label_logprobs
 from autointerp.lms.retrying import Counts, FaultError, GaveUpError, Limits, Retrying, Sleep
@@ -213,8 +213,10 @@ class ServerLM:
             return Completion(text, prompt, written, cut=cut)
         text = text if by_server else text.strip()
         if not within(request.constraint, text):
-            cut_off = f"{self.name} was cut off after {written} of at most {request.max_tokens} tokens: {text[-40:]!r}"
-            return Failure("cut off", cut_off) if cut else text
+            if not (cut and by_server and begins(request.constraint, text)):
+                return text
+            so_far = f"{written} of at most {request.max_tokens} tokens: {text[-40:]!r}"
+            return Failure("cut off", f"{self.name} was cut off after {so_far}")
         logprobs: tuple[tuple[str, float], ...] = ()
         if isinstance(request.constraint, Labels):
             logprobs = label_logprobs(request.constraint.labels, choice.first_tokens)
