@@ -58,6 +58,9 @@ Thinks = Annotated[bool, typer.Option("--judge-thinks", help="the judge writes b
 Candidates = Annotated[
     int, typer.Option("--candidates", min=1, help="explanations a language model draws to hand in the best")
 ]
+Picks = Annotated[
+    bool, typer.Option("--pick-quotes", help="quotes are picked for a language model that shows nothing that fires")
+]
 Consultancy = Annotated[bool, typer.Option("--consultancy", help="the judge hears each side alone")]
 ExplanationsOnly = Annotated[bool, typer.Option("--explanations-only", help="a control: the judge sees no quotes")]
 Rebuttals = Annotated[int, typer.Option("--rebuttals", min=0, help="rounds in which sides quote against each other")]
@@ -166,6 +169,7 @@ def explain(
     judge: Judge = "builtin",
     judge_thinks: Thinks = False,
     candidates: Candidates = 1,
+    pick_quotes: Picks = False,
     consultancy: Consultancy = False,
     explanations_only: ExplanationsOnly = False,
     rebuttals: Rebuttals = 0,
@@ -189,6 +193,7 @@ def explain(
         procedure=_procedure(consultancy, explanations_only, rebuttals, questions),
         judge_thinks=judge_thinks,
         candidates=candidates,
+        picks=pick_quotes,
         at_once=at_once,
     )
     explain_records(records, held_out, run, as_json=as_json, reported=report, device=device)
@@ -225,6 +230,7 @@ def debate(
     judge: Judge = "builtin",
     judge_thinks: Thinks = False,
     candidates: Candidates = 1,
+    pick_quotes: Picks = False,
     consultancy: Consultancy = False,
     explanations_only: ExplanationsOnly = False,
     rebuttals: Rebuttals = 0,
@@ -254,6 +260,7 @@ def debate(
         procedure=_procedure(consultancy, explanations_only, rebuttals, questions),
         judge_thinks=judge_thinks,
         candidates=candidates,
+        picks=pick_quotes,
         writer=writer,
         at_once=at_once,
     )
@@ -270,6 +277,7 @@ def demo(
     judge: Judge = "builtin",
     judge_thinks: Thinks = False,
     candidates: Candidates = 1,
+    pick_quotes: Picks = False,
     consultancy: Consultancy = False,
     explanations_only: ExplanationsOnly = False,
     rebuttals: Rebuttals = 0,
@@ -301,6 +309,7 @@ def demo(
         procedure=_procedure(consultancy, explanations_only, rebuttals, questions),
         judge_thinks=judge_thinks,
         candidates=candidates,
+        picks=pick_quotes,
         writer=writer,
         at_once=at_once,
     )

@@ -138,6 +138,7 @@ def open_court(workspace: Workspace, index: int, run: RunOptions, models: Mappin
         models,
         try_text=SubjectTryText(workspace.subject, index),
         candidates=run.candidates,
+        picks=run.picks,
     )
     judge = make_judge(run.judge, models, thinks=run.judge_thinks)
     writer = None if run.writer is None else LMWriter(models[run.writer])

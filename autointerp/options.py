@@ -35,9 +35,9 @@ class RunOptions:
     budget of one attack in tokens that the subject model reads, `probes` the most texts that it may try (None: as many
     as that allows), `rounds` how often at most an explanation is mended and attacked again. `judge_thinks` lets a judge
     that is a language model write before it answers; of `candidates` explanations a language model hands in the best;
-    `writer` is the language model that writes texts for probes. `workers` is the number of processes (None: as many as
-    there are cores, at most one a feature), `at_once` how many features each has at hand (None: one, or eight where a
-    language model is waited for).
+    with `picks`, quotes are picked for one that showed nothing that fires; `writer` is the language model that writes
+    texts for probes. `workers` is the number of processes (None: as many as there are cores, at most one a feature),
+    `at_once` how many features each has at hand (None: one, or eight where a language model is waited for).
     """
 
     debaters: tuple[str, ...] = ()
@@ -52,6 +52,7 @@ class RunOptions:
     procedure: Procedure = field(default_factory=Procedure)
     judge_thinks: bool = False
     candidates: int = 1
+    picks: bool = False
     writer: str | None = None
     at_once: int | None = None
 

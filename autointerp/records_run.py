@@ -86,7 +86,7 @@ class RecordsWork:
         def explain(name: str) -> Finished:
             examples = self.records[name].examples
             specs = self.run.debaters or default_debaters(len(examples))
-            debaters = make_debaters(specs, lexicon, self.models, candidates=self.run.candidates)
+            debaters = make_debaters(specs, lexicon, self.models, candidates=self.run.candidates, picks=self.run.picks)
             if self.unseen is None:
                 samples = split_records(name, examples, self.run.seed)
             else:

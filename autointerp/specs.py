@@ -38,16 +38,18 @@ def make_debaters(
     *,
     try_text: TryText | None = None,
     candidates: int = 1,
+    picks: bool = False,
 ) -> tuple[Debater, ...]:
     """One debater a spec, in order: `search[:STRATEGY]`, `text:FILE`, a language model; with no specs, three searches.
 
     `models` are the language models, by spec, that were opened. Those debaters hold a conversation: make them anew for
-    every feature. `try_text` is their probe tool, `candidates` the explanations that each draws to hand in the best.
+    every feature. `try_text` is their probe tool, `candidates` the explanations that each draws to hand in the best;
+    with `picks` quotes are picked for one that has shown nothing that fires.
     """
 
     def debater(spec: str) -> Debater:
         if is_model(spec):
-            return LMDebater(models[spec], lexicon, try_text, candidates=candidates)
+            return LMDebater(models[spec], lexicon, try_text, candidates=candidates, picks=picks)
         return _debater(spec, lexicon)
 
     return tuple(debater(spec) for spec in specs or DEFAULT_DEBATERS)
