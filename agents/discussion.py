@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from agents.conversation import Conversation
@@ -43,7 +43,7 @@ class Limits:
 
 
 class Discussion:
-    """Moves of one debater on one feature; what verified stays in `quotes`, what happened in `notes`.
+    """Moves of one debater on one feature; what verified stays in `quotes`, what did not in `refused`, all in `notes`.
 
     `bounds` are those of a turn, and `verdict` the tokens that are kept free for what a move is answered. `taken` are
     quotes that its side has already. `ending` is the move that ends the turns; EXPLAIN is on offer only
@@ -65,6 +65,7 @@ class Discussion:
     ) -> None:
         self.talk, self.left = talk, limits.turns
         self.quotes: list[Quote] = []
+        self.refused: list[tuple[QuoteRequest, Rejected]] = []
         self.notes = list(notes)
         self._evidence, self._limits, self._bounds, self._ending = evidence, limits, bounds, ending
         self._taken, self._try_text = tuple(taken), try_text
@@ -137,10 +138,13 @@ class Discussion:
                 assert_never(move)
 
     def _quoted(self, move: QuoteMove) -> str:
-        if move.example >= len(self._evidence.examples):
-            return f"Not accepted: there is no example {move.example}."
         request = QuoteRequest(move.text, move.example)
+        if move.example >= len(self._evidence.examples):
+            self.refused.append((request, Rejected("absent")))
+            return f"Not accepted: there is no example {move.example}."
         answer = verify(request, self._evidence, [*self._taken, *self.quotes])
+        if isinstance(answer, Rejected):
+            self.refused.append((request, replace(answer, suggestion=None)))
         match answer:
             case Quote():
                 self.quotes.append(answer)

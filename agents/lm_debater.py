@@ -102,7 +102,7 @@ class LMDebater:
         except NoAnswerError as error:
             case.broken = True
             case.notes.append(inline(str(error)))
-            return Proposal(case.said, (), "", case.scratchpad(), case.talk.usage, str(error))
+            return case.proposal(case.said, (), "", str(error))
         finally:
             self._spent += case.talk.usage
             case.talk.usage = Usage()
@@ -150,7 +150,8 @@ class LMDebater:
     ) -> Sequence[QuoteRequest]:
         """Quotes against its rivals, or in answer to a question; it sees the view, its own evidence, and nothing else.
 
-        What verified before a call failed is handed in; that it failed stands in `spent`.
+        Those that verified come first, then what it asked for and did not get. What verified before a call failed is
+        handed in; that it failed stands in `spent`.
         """
         limits = replace(self._limits, turns=max(1, self._limits.again), quotes=self._limits.handles)
         ask = load("debater_rebuttal").fill(
@@ -173,7 +174,8 @@ class LMDebater:
             pass  # counted in what was spent
         finally:
             self._spent += talk.usage
-        return tuple(_requested(quote, evidence) for quote in discussion.quotes)
+        refused = (request for request, _ in discussion.refused)  # so that they are counted
+        return (*(_requested(quote, evidence) for quote in discussion.quotes), *refused)
 
     def _proposed(self, case: _Case, problem: str, rng: random.Random) -> Proposal:
         """From wherever the conversation stands to the end of the argument."""
@@ -193,11 +195,11 @@ class LMDebater:
         if self._picks and problem and not discussion.firing and isinstance(said, Explanation):
             quotes = pick_quotes(case.evidence, said, rng, self._limits.handles)
             case.notes.append("its quotes were picked for it")
-            return Proposal(said, quotes, "", case.scratchpad(), case.talk.usage)
+            return case.proposal(said, quotes)
         chosen = self._chosen(case, rng)
         argument = self._argument(case, chosen, rng)
         quotes = tuple(_requested(discussion.quotes[number - 1], case.evidence) for number in chosen)
-        return Proposal(said, quotes, argument, case.scratchpad(), case.talk.usage)
+        return case.proposal(said, quotes, argument)
 
     def _chosen(self, case: _Case, rng: random.Random) -> tuple[int, ...]:
         """The quotes to hand in, by number: asked for only where there is a choice."""
@@ -298,11 +300,14 @@ class _Case:
     def notes(self) -> list[str]:
         return self.discussion.notes
 
-    def scratchpad(self) -> Scratchpad:
-        """The notes since the last time."""
-        lines = tuple(self.notes)
+    def proposal(
+        self, said: Explanation | str, quotes: tuple[QuoteRequest, ...], argument: str = "", failure: str = ""
+    ) -> Proposal:
+        """With what was noted and refused since the last one."""
+        lines, refused = tuple(self.notes), tuple(self.discussion.refused)
         self.notes.clear()
-        return Scratchpad(lines)
+        self.discussion.refused.clear()
+        return Proposal(said, quotes, argument, Scratchpad(lines), self.talk.usage, failure, refused)
 
 
 def _failed(reason: str) -> Proposal:

@@ -150,8 +150,9 @@ class Transcript:
     def quotes_by_status(self) -> dict[str, int]:
         """How every quote asked for in any attempt and any round fared."""
         proposed = [quote.status for turn in self.turns for quote in turn.quotes]
+        refused = [answer.status for turn in self.turns for _, answer in turn.proposal.refused]
         added = [quote.status for turn in self.rounds for answer in turn.answers for quote in answer.quotes]
-        return dict(sorted(Counter(proposed + added).items()))
+        return dict(sorted(Counter([*proposed, *refused, *added]).items()))
 
     @property
     def order_flips(self) -> int:
@@ -234,7 +235,10 @@ class Transcript:
             "explanation": shown([said]) if isinstance(said, str) else render(said),
             "argument": shown([turn.proposal.argument]),
             "scratchpad": [shown([line]) for line in turn.proposal.scratchpad.lines],
-            "quotes": self._quotes(turn.proposal.quotes, turn.quotes),
+            "quotes": [
+                *self._quotes(turn.proposal.quotes, turn.quotes),
+                *(_refused(request, answer) for request, answer in turn.proposal.refused),
+            ],
             "problem": shown([turn.problem]),
         }
 

@@ -22,8 +22,9 @@ class Scratchpad:
 class Proposal:
     """What a debater hands in; a text in place of an explanation is parsed by the debate.
 
-    `failure` says why a debater has nothing to hand in, such as a language model that did not answer: the proposal
-    then cannot stand, and the reason is the turn's problem.
+    `refused` are quotes that it tried while it thought and that did not verify: they are counted with the rest.
+    `failure` says why a debater has nothing to hand in, such as a language model that did not answer: the proposal then
+    cannot stand, and the reason is the turn's problem.
     """
 
     explanation: Explanation | str
@@ -32,6 +33,7 @@ class Proposal:
     scratchpad: Scratchpad = Scratchpad()
     usage: Usage = field(default_factory=Usage)
     failure: str = ""
+    refused: tuple[tuple[QuoteRequest, Rejected], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
