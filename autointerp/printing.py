@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from autointerp.measures.lines import Spent
+from autointerp.measures.printing import spent_in_words
+from autointerp.measures.tallies import kind_of
 from autointerp.pool import Failed, Outcome
 from autointerp.results import attack_json
 from autointerp.scoring import features_interval
@@ -47,6 +51,10 @@ def print_outcome(outcome: Outcome) -> None:
     if line["probes"]:
         figures.append(f"{len(line['counterexamples'])} counterexamples in {line['probes'][-1]['probes']} probes")
     out.print(Text(f"  {' · '.join(figures)}"))
+    if said := _language_models_in_words(debate):
+        out.print(Text(f"  {said}", style="dim"))
+    if failed := _failures_in_words(debate):
+        out.print(Text(f"  {failed}", style="red"))
     out.print()
 
 
@@ -219,6 +227,26 @@ def _outcome_in_words(debate: Mapping[str, Any]) -> str:
     words = f"{debate['outcome']} of {sides} sides" if sides > 1 else str(debate["outcome"])
     repairs = sum(repair["accepted"] for repair in debate["repairs"])
     return words + (f", repaired{f' {repairs} times' if repairs > 1 else ''}" if repairs else "")
+
+
+def _language_models_in_words(debate: Mapping[str, Any]) -> str:
+    """What the feature cost in calls of language models; empty where there were none."""
+    usage = debate["measures"]["usage"]
+    parts = {"debaters": usage["debaters"], "judge": [usage["judge"]], "repairs": debate["repair_usage"]}
+    spent = {name: sum(map(Spent.model_validate, some), Spent()) for name, some in parts.items()}
+    said = [f"{name} {spent_in_words(some)}" for name, some in spent.items() if some.calls]
+    return f"language models: {' · '.join(said)}" if said else ""
+
+
+def _failures_in_words(debate: Mapping[str, Any]) -> str:
+    """Who forfeited, and which views the judge did not answer, with the kinds of reasons; empty where all is well."""
+    said = [f"{forfeit['debater']} forfeited: {kind_of(forfeit['reason'])}" for forfeit in debate["forfeits"]]
+    votes = [vote for part in debate["rounds"] for vote in part.get("votes", ())]
+    unanswered = Counter(kind_of(vote["reason"]) for vote in votes if not vote["answered"])
+    if unanswered:
+        why = ", ".join(f"{count} {kind}" for kind, count in sorted(unanswered.items()))
+        said.append(f"{unanswered.total()} of {len(votes)} views not answered: {why}")
+    return "; ".join(said)
 
 
 def _value(scored: Mapping[str, Any] | None, key: str) -> float | None:

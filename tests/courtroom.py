@@ -98,7 +98,10 @@ def result(number: int, judge: Judge, *, seed: int = 0) -> FeatureResult:
         transcript=transcript,
         defence=Defence(winner, winner),
         scores=score_explanation(winner, held_out, seed=seed, resamples=10),
-        baselines={"best_by_dev": score_explanation(best, held_out, seed=seed, resamples=10)},
+        baselines={
+            "best_by_dev": score_explanation(best, held_out, seed=seed, resamples=10),
+            "token_lookup": None,
+        },
         sides_held_out=side_scores(transcript, held_out, seed),
     )
 

@@ -14,14 +14,17 @@ from rich.console import Console
 
 from agents.judge import BuiltinJudge, Judge
 from agents.voting import labellings, letters, orders
+from autointerp import printing
 from autointerp.measures import ProtocolReport, report, side_scores
 from autointerp.measures.biases import letter_shares, slot_shares
 from autointerp.measures.lines import read_lines
 from autointerp.measures.printing import print_report
 from autointerp.measures.tallies import kind_of
+from autointerp.pool import Finished
 from autointerp.scoring import Score, score_explanation
 from dsl.errors import InputError
 from tests.courtroom import Scripted, Silent, first, letter_a, longest, result, run, shortest, trial, wise
+from tests.test_report import feature as feature_view
 
 
 def measured(judge: Judge, *, features: int = 40, seed: int = 0) -> ProtocolReport:
@@ -383,6 +386,33 @@ class TestReport:
     def test_a_line_that_is_no_result_of_a_debate_is_said_in_one_line(self) -> None:
         with pytest.raises(InputError, match=r"result 1 is not of a debate: debate: field required"):
             report([{"feature": "f", "predicted": 1}], 0)
+
+
+class TestFeatureLines:
+    """What `print_outcome` says of language models and of what failed, in the lines of one feature."""
+
+    def shown(self, line: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> list[str]:
+        printing.print_outcome(Finished(line, feature_view(1)))
+        return capsys.readouterr().out.splitlines()
+
+    def test_a_debate_without_language_models_and_failures_has_no_further_lines(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert len(self.shown(result(0, BuiltinJudge()).to_json(), capsys)) == 4
+
+    def test_calls_tokens_and_failures_are_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line: dict[str, Any] = result(0, Silent()).to_json()
+        line["debate"]["measures"]["usage"]["judge"] = {"calls": 6, "failures": 6, "prompt_tokens": 0}
+        line["debate"]["measures"]["usage"]["debaters"][0] |= {"calls": 3, "prompt_tokens": 4_200}
+        reason = "line 1, column 2: no such word"
+        line["debate"]["forfeits"] = [{"debater": "hf:tiny", "seat": 9, "attempts": 3, "reason": reason}]
+        shown = self.shown(line, capsys)
+        assert "  language models: debaters 3 calls, 4,200 + 0 tokens · judge 6 calls (6 failed), 0 + 0 tokens" in shown
+        votes = len(votes_of(line))
+        assert (
+            f"  hf:tiny forfeited: the explanation does not parse; {votes} of {votes} views not answered: "
+            f"{votes} timeout" in shown
+        )
 
 
 def printed(found: ProtocolReport) -> str:
