@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agents.briefing import brief, fitting_bounds
-from agents.conversation import Conversation, NoAnswerError, fits
+from agents.conversation import Conversation, NoAnswerError
 from agents.discussion import Discussion, Limits, moves
 from agents.explaining import explain
-from agents.lm import Free, Grammar, LanguageModel, Message, Usage
-from agents.moves import TurnBounds, choices, handles, handles_grammar, longest_turn, read_turn, turn_grammar
+from agents.lm import Free, Grammar, LanguageModel, Usage
+from agents.moves import choices, handles, handles_grammar, longest_turn, read_turn, turn_grammar
 from agents.picking import pick_quotes
 from agents.quotes import Quote, QuoteRequest
+from agents.room import Room
 from agents.showing import show_counterexample
 from agents.transcript import Argument, JudgeView, Proposal, Scratchpad
 from agents.trying import TryText
@@ -26,22 +26,9 @@ from dsl.decoding import Bounds, longest_output
 from dsl.lexicon import Lexicon
 from dsl.nodes import Explanation
 from dsl.records import Counterexample, Evidence
-from prompts import barred, inline, load, names, one_line
+from prompts import barred, inline, load, one_line
 
 __all__ = ["LMDebater", "Limits"]
-
-TOKENS_A_WORD = 4
-"""Allowed for each word of an argument; what is longer is cut at the limit of words all the same."""
-
-TYPICAL_TURN = 100
-"""Tokens that a turn and its answer are reckoned with where examples are left out to make room for turns; they get a
-sixteenth of the context at most."""
-
-VERDICT = 400
-"""Tokens kept free for what a move is answered, and for the words between the last steps; a 24th of the context at
-most."""
-
-_FULL_SIZE = 16_384  # tokens of context from which notes and quotes may be of full length
 
 
 class LMDebater:
@@ -72,8 +59,7 @@ class LMDebater:
         self.name = lm.name
         self._lm, self._lexicon, self._try_text, self._limits = lm, lexicon, try_text, limits or Limits()
         self._candidates, self._temperature, self._picks = candidates, temperature, picks
-        self._turn = _turn_bounds(lm.context_tokens)
-        self._verdict = min(VERDICT, lm.context_tokens // 24)
+        self._room = Room(lm, lexicon, self._limits.words)
         self._case: _Case | None = None
         self._spent = Usage()
 
@@ -88,7 +74,7 @@ class LMDebater:
         Where the conversation has become too long for that, it starts over with the problem told.
         """
         case = self._case
-        if not problem or case is None or case.evidence != evidence or not self._has_room(case):
+        if not problem or case is None or case.evidence != evidence or not self._goes_on(case):
             opened = self._opened(evidence)
             if isinstance(opened, str):
                 return _failed(opened)
@@ -123,16 +109,16 @@ class LMDebater:
         told = counterexamples[-self._limits.counterexamples :]
         cases = [show_counterexample(number, found, shown.thresholds) for number, found in enumerate(told, start=1)]
         ask = load("debater_repair").fill(rule=one_line(argument.canonical), counterexamples="\n".join(cases))
-        bounds = self._bounds(shown)
-        reserve = longest_turn((), self._turn) + longest_output(bounds) + self._verdict
-        opened = self._opening(shown, bounds, ask, reserve)
+        bounds, turn = self._room.bounds(shown), self._room.turn
+        reserve = longest_turn((), turn) + longest_output(bounds) + self._room.verdict
+        opened = self._room.open(shown, bounds, ask, reserve, self._temperature)
         if isinstance(opened, str):
             return _failed(opened)
         talk, notes = opened
         if len(told) < len(counterexamples):
             notes.append(f"shown the last {len(told)} of {len(counterexamples)} counterexamples")
         try:
-            thought = talk.ask(Grammar(turn_grammar((), self._turn)), longest_turn((), self._turn), rng)
+            thought = talk.ask(Grammar(turn_grammar((), turn)), longest_turn((), turn), rng)
             note, _ = read_turn(thought.text)
             notes.append(f"THINK {note}")
             talk.say(f"THINK {inline(note)}")
@@ -162,12 +148,12 @@ class LMDebater:
             moves=moves("DONE"),
             turns=str(limits.turns),
         )
-        reserve = longest_turn(("QUOTE", "DONE"), self._turn) + self._verdict
-        opened = self._opening(evidence, self._bounds(evidence), ask, reserve)
+        room = self._room
+        opened = room.open(evidence, room.bounds(evidence), ask, room.for_turns(0) + room.verdict, self._temperature)
         if isinstance(opened, str):
             return ()
         talk, _ = opened
-        discussion = Discussion(talk, evidence, limits, self._turn, self._verdict, ending="DONE", taken=own.quotes)
+        discussion = Discussion(talk, evidence, limits, room.turn, room.verdict, ending="DONE", taken=own.quotes)
         try:
             discussion.run(0, rng)
         except NoAnswerError:
@@ -187,7 +173,7 @@ class LMDebater:
                 case.ready = False
         case.broken = False
         if not case.ready:
-            reason = discussion.run(self._final(case.bounds), rng)
+            reason = discussion.run(self._room.after_turns(case.bounds), rng)
             case.ready = True
         said, choice = explain(case.talk, case.evidence, case.bounds, self._lexicon, reason, rng, self._candidates)
         case.said = said
@@ -223,7 +209,7 @@ class LMDebater:
         quotes = f"Your quotes are {handles(chosen)}." if chosen else "You have no quotes."
         case.talk.tell(load("debater_argument").fill(quotes=quotes, words=str(most)))
         try:
-            reply = case.talk.ask(Free(), TOKENS_A_WORD * most, rng)
+            reply = case.talk.ask(Free(), self._room.argument, rng)
         except NoAnswerError as error:
             case.notes.append(f"no argument: {inline(str(error))}")
             return ""
@@ -236,52 +222,21 @@ class LMDebater:
 
     def _opened(self, evidence: Evidence) -> _Case | str:
         """A conversation up to its first turn, or why there can be none."""
-        bounds, limits = self._bounds(evidence), self._limits
-        tries = limits.tries if self._try_text is not None else 0
+        room, limits = self._room, self._limits
+        bounds, tries = room.bounds(evidence), limits.tries if self._try_text is not None else 0
         ask = load("debater_turns").fill(
             moves=moves("EXPLAIN", tries), turns=str(limits.turns), words=str(limits.words)
         )
-        turns = longest_turn(("QUOTE", "TRY", "EXPLAIN"), self._turn)
-        turns += min(TYPICAL_TURN * limits.turns, self._lm.context_tokens // 16)
-        opened = self._opening(evidence, bounds, ask, turns + self._final(bounds))
+        reserve = room.for_turns(limits.turns) + room.after_turns(bounds)
+        opened = room.open(evidence, bounds, ask, reserve, self._temperature)
         if isinstance(opened, str):
             return opened
         talk, notes = opened
-        discussion = Discussion(talk, evidence, limits, self._turn, self._verdict, try_text=self._try_text, notes=notes)
+        discussion = Discussion(talk, evidence, limits, room.turn, room.verdict, try_text=self._try_text, notes=notes)
         return _Case(evidence, bounds, talk, discussion)
 
-    def _opening(
-        self, evidence: Evidence, bounds: Bounds, ask: str, reserve: int
-    ) -> tuple[Conversation, list[str]] | str:
-        """The first message, with room left for so many tokens, and notes on how it was made; or why it cannot be."""
-        if not any(example.peak >= evidence.thresholds.high for example in evidence.examples):
-            return "the feature fires in none of its examples"
-        room = self._lm.context_tokens
-
-        def leaves_room(opening: str) -> bool:
-            return fits(self._lm, [Message("user", f"{opening}\n{ask}".rstrip())], reserve)
-
-        briefing = brief(evidence, bounds, leaves_room)
-        if briefing is None:
-            return (
-                f"a context of {room} tokens is too small: there is no room for three examples and the {reserve} "
-                "tokens that may be written after them; take a model with a longer context"
-            )
-        talk = Conversation(self._lm, f"{briefing.text}\n{ask}".rstrip(), temperature=self._temperature)
-        return talk, [f"prompts: {_versions()}", *briefing.notes]
-
-    def _has_room(self, case: _Case) -> bool:
-        """Whether a problem, a turn or two and what comes after can still follow."""
-        return case.talk.has_room(
-            2 * self._verdict + longest_turn(("QUOTE", "TRY", "EXPLAIN"), self._turn) + self._final(case.bounds)
-        )
-
-    def _bounds(self, evidence: Evidence) -> Bounds:
-        return fitting_bounds(self._lm.context_tokens, self._lexicon, evidence)
-
-    def _final(self, bounds: Bounds) -> int:
-        """Tokens that come after the last turn."""
-        return longest_output(bounds) + TOKENS_A_WORD * self._limits.words + self._verdict
+    def _goes_on(self, case: _Case) -> bool:
+        return case.talk.has_room(self._room.for_another_attempt(case.bounds))
 
 
 @dataclass(slots=True)
@@ -331,14 +286,3 @@ def _sides(view: JudgeView) -> str:
 def _alike(one: Evidence, other: Evidence) -> bool:
     """Whether they hold the same examples, in whatever order."""
     return one.feature == other.feature and Counter(one.examples) == Counter(other.examples)
-
-
-def _turn_bounds(context_tokens: int) -> TurnBounds:
-    """Full length from a context of 16,384 tokens, in proportion below."""
-    share = min(1.0, context_tokens / _FULL_SIZE)
-    full = TurnBounds()
-    return TurnBounds(max(48, int(share * full.note)), max(48, int(share * full.text)))
-
-
-def _versions() -> str:
-    return ", ".join(f"{name} {load(name).version}" for name in names() if name.startswith("debater"))
