@@ -27,7 +27,7 @@ FULL_SIZE, SHORTEST_LINE = 16_384, 48
 
 
 class Room:
-    """What a context allows: the bounds of a `turn`, and the tokens of the answer to it (`verdict`) and of an `argument`."""
+    """What a context allows: the bounds of a `turn`, tokens for an answer to it (`verdict`) and for an `argument`."""
 
     def __init__(self, lm: LanguageModel, lexicon: Lexicon | None, words: int) -> None:
         self._lm, self._lexicon = lm, lexicon
