@@ -8,8 +8,8 @@ lost by it: one process computes on one core.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 _lock = threading.Lock()
 _mine = threading.local()
@@ -32,6 +32,14 @@ def floor() -> Iterator[None]:
 @contextmanager
 def elsewhere() -> Iterator[None]:
     """Let others have the floor while this thread waits for another process; it is waited for again at the end."""
+    leave: Callable[[], AbstractContextManager[None]] = getattr(_mine, "leave", nullcontext)
+    with released(), leave():
+        yield
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """Without the floor, where this thread had it, until the end of the block."""
     if not getattr(_mine, "held", False):
         yield
         return
@@ -42,3 +50,8 @@ def elsewhere() -> Iterator[None]:
     finally:
         _lock.acquire()
         _mine.held = True
+
+
+def leave_by(leave: Callable[[], AbstractContextManager[None]]) -> None:
+    """What else this thread does whenever it goes `elsewhere`: threads that keep in step say so to each other."""
+    _mine.leave = leave

@@ -7,8 +7,9 @@ into one tree, whoever asked for them.
 What is merged must not depend on timing, or the same seed would not give the same bytes: a number's last bit depends on
 what it was run with. So threads take turns like coroutines. In every step each one runs, in its order, until it asks,
 goes outside or ends; then all that was asked is answered at once, and the next step begins. Nothing but what goes on
-`outside` (a call to a language model, say) runs beside anything else, so what the threads share need not be safe for
-threads; a step ends when all who are outside have come back, and their calls do run side by side.
+`outside` (a call to a language model: `floor.elsewhere` is outside too) runs beside anything else, so what the threads
+share need not be safe for threads; a step ends when all who are outside have come back, and their calls do run side by
+side.
 
 A thread that raises has ended: the others go on, and `run` raises once all have ended. What the answering itself raises
 is nobody's alone and ends them all: whoever asks checks before what can be wrong with his own question. A thread that
@@ -25,9 +26,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from autointerp.floor import floor, leave_by, released
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 T = TypeVar("T")
+
+IN_STEP = {"cpu": 1, "cuda": 16}
+"""How many features a process does well to attack in step, by the kind of device.
+
+On a CPU it gains nothing: edits of different features' texts have nothing in common to run once, and the batches of one
+attack keep a core busy (`benchmarks/gathering.py`, 8 features: 1% more tokens, as many seconds). A GPU is idle on such
+batches. How many fill it has not been measured.
+"""
 
 
 class Abandoned(Exception):  # noqa: N818 no error of its own: why `run` was broken off, `run` raises
@@ -73,9 +84,9 @@ class Gathering(Generic[Asked, Answer]):
             raise RuntimeError("a gathering runs one set of tasks at a time; give each thread that runs tasks its own")
         try:
             members = [_Member[Asked, Answer]() for _ in tasks]
-            with ThreadPoolExecutor(len(tasks), "feature") as pool:
-                results = [pool.submit(self._live, one, task) for one, task in zip(members, tasks, strict=True)]
+            with released(), ThreadPoolExecutor(len(tasks), "feature") as pool:
                 try:
+                    results = [pool.submit(self._live, one, task) for one, task in zip(members, tasks, strict=True)]
                     while any(member.state != "ended" for member in members):
                         self._step(members)
                 except BaseException:
@@ -129,7 +140,9 @@ class Gathering(Generic[Asked, Answer]):
         asking = [member for member in members if member.state == "asking"]
         if asking:
             asked: list[Asked] = [member.asked for member in asking]  # type: ignore[misc]
-            for member, answer in zip(asking, self._answers(asked), strict=True):
+            with floor():
+                answers = self._answers(asked)
+            for member, answer in zip(asking, answers, strict=True):
                 member.answer = answer
         for member in members:
             if member.state == "outside":
@@ -137,6 +150,7 @@ class Gathering(Generic[Asked, Answer]):
 
     def _live(self, member: _Member[Asked, Answer], task: Callable[[], T]) -> T:
         self._here.member = member
+        leave_by(self.outside)
         try:
             self._wait(member)
             return task()
@@ -145,7 +159,8 @@ class Gathering(Generic[Asked, Answer]):
             self._moved.release()
 
     def _wait(self, member: _Member[Asked, Answer]) -> None:
-        member.go.acquire()
+        with released():
+            member.go.acquire()
         if member.abandoned:
             raise Abandoned("broken off")
         member.state = "running"

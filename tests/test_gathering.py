@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autointerp.activation_cache import ActivationCache
+from autointerp.floor import elsewhere, floor
 from autointerp.forward import TOLERANCE
 from autointerp.gathering import Abandoned, Gathering
 from autointerp.models import TransformerSubject
@@ -228,6 +229,50 @@ def test_who_is_outside_cannot_ask_and_who_takes_no_turns_is_never_outside() -> 
         gathering.run([asks_outside])
     with gathering.outside():
         assert not gathering.includes_me
+
+
+def test_threads_in_step_take_the_floor_by_turns_and_leave_it_together() -> None:
+    noted = Noted()
+    gathering = Gathering(noted)
+    meeting = threading.Barrier(3)
+
+    def task(number: int) -> Callable[[], int]:
+        def run() -> int:
+            with floor():
+                gathering.ask(number)
+                with elsewhere():
+                    meeting.wait(WAIT)
+                gathering.ask(number)
+                return number
+
+        return run
+
+    with floor():  # whoever runs them may have it, and has it again afterwards
+        assert gathering.run([task(number) for number in range(3)]) == [0, 1, 2]
+    assert noted.batches == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_what_breaks_all_off_leaves_the_floor_free() -> None:
+    def breaks(asked: Sequence[object]) -> Sequence[object]:
+        raise MemoryError(f"{len(asked)} at once")
+
+    gathering: Gathering[object, object] = Gathering(breaks)
+
+    def task() -> None:
+        with floor():
+            gathering.ask(0)
+
+    with pytest.raises(MemoryError, match="3 at once"):
+        gathering.run([task] * 3)
+    taken = threading.Thread(target=take_the_floor, daemon=True)
+    taken.start()
+    taken.join(WAIT)
+    assert not taken.is_alive()
+
+
+def take_the_floor() -> None:
+    with floor():
+        pass
 
 
 def test_one_set_of_tasks_at_a_time() -> None:
