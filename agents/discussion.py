@@ -146,6 +146,8 @@ class Discussion:
         if isinstance(answer, Rejected):
             self.refused.append((request, replace(answer, suggestion=None)))
         match answer:
+            case Quote() if self._needs_firing() and not any(answer.firing(self._evidence)):
+                return "Not taken: the last place for a quote is kept for one in which the feature fires."
             case Quote():
                 self.quotes.append(answer)
                 fires = "" if any(answer.firing(self._evidence)) else ", in which the feature is silent"
@@ -156,6 +158,10 @@ class Discussion:
                 return f"Not accepted: {_why(answer)}."
             case _:
                 assert_never(answer)
+
+    def _needs_firing(self) -> bool:
+        """Whether the only place left must go to a quote without which no explanation stands."""
+        return self._ending == "EXPLAIN" and not self.firing and len(self.quotes) == self._limits.quotes - 1
 
     def _tried(self, move: TryMove) -> str:
         assert self._try_text is not None

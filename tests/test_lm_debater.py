@@ -264,6 +264,18 @@ class TestTurns:
         proposal, _ = proposed(Player('QUOTE 0 "nonsense"'), limits=Limits(tokens=10))
         assert "Your tokens are used up." in proposal.scratchpad.lines
 
+    def test_the_last_place_for_a_quote_is_kept_for_one_in_which_the_feature_fires(self) -> None:
+        silent = [
+            f'QUOTE {number} "{"".join(example.context.tokens[:2])}"'
+            for number, example in enumerate(EVIDENCE.examples)
+            if not any(example.activations[:2])
+        ]
+        assert len(silent) > 4
+        proposal, lm = proposed(Player(*silent[:4], firing_quotes()[0], "EXPLAIN"), limits=Limits(quotes=3))
+        assert [text.partition(":")[0] for text in told(lm)[2:4]] == ["Not taken"] * 2
+        assert len(proposal.quotes) == 3
+        assert any(any(verify(quote, EVIDENCE).firing(EVIDENCE)) for quote in proposal.quotes)  # type: ignore[union-attr]
+
     def test_enough_quotes_and_nothing_to_try_end_the_turns(self) -> None:
         proposal, _ = proposed(Player(*firing_quotes(count=5)), limits=Limits(quotes=3))
         assert "There is nothing left to quote or to try." in proposal.scratchpad.lines
