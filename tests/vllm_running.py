@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 from test_debate import CRUST, PIZZA, no_dev, planted
 
-from agents.debate import debate
+from agents.debate import debate, orders
 from agents.debater import TextDebater
 from agents.lm import Completion, Failure, Grammar, Labels, LanguageModel, Message, Reply, Request
-from agents.lm_debater import LMDebater
+from agents.lm_debater import Limits, LMDebater
 from agents.lm_judge import LMJudge
 from agents.transcript import Transcript
 from dsl.decoding import Bounds, decoding_grammar
@@ -126,7 +126,9 @@ def failed(reply: Reply) -> Failure:
 
 
 def held(lm: LanguageModel, seed: int) -> Transcript:
-    debaters = [LMDebater(lm, None) for _ in range(3)]
+    """A whole debate of one model with itself: it writes no sense, so quotes are picked for it and a judge has a say."""
+    limits = Limits(turns=2, again=1)
+    debaters = [LMDebater(lm, None, limits=limits, picks=True) for _ in range(3)]
     return debate(planted(PIZZA), debaters, LMJudge(lm), no_dev, random.Random(seed))
 
 
@@ -141,6 +143,8 @@ def assert_ended(transcript: Transcript) -> None:
     assert transcript.outcome
     for turn in transcript.turns:
         assert turn.proposal.usage.calls > 0
+    if len(transcript.sides) > 1:
+        assert len(transcript.votes) == len(orders(len(transcript.sides)))
     for vote in transcript.votes:
         assert vote.label is not None or vote.scores
 
