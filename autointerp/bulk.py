@@ -71,6 +71,7 @@ class Bulk:
         if trees is None:
             work.run += sum(len(context) + len(self._exact.prefix) for context in contexts)
             for texts, inputs in self._forward.one_by_one(contexts):
+                work.forwards += 1
                 ends = np.cumsum([len(text) for text in texts])
                 yield [(text, np.arange(end - len(text), end)) for text, end in zip(texts, ends, strict=True)], inputs
             return
@@ -83,6 +84,7 @@ class Bulk:
                     placed.append((contexts[number], path[before:length] + first))
                 first += len(tree)
             work.run += first
+            work.forwards += 1
             yield placed, inputs
 
     @cached_property

@@ -53,12 +53,14 @@ REFUSALS = (TypeError, ValueError, RuntimeError, IndexError, KeyError, Attribute
 class Work:
     """Tokens, prefixes counted and padding not: what was asked for, found in a cache, and run through the model.
 
-    `unshared` counts texts that shared beginnings and were run one by one all the same, by reason.
+    `forwards` is in how many batches they were run. `unshared` counts texts that shared beginnings and were run one by
+    one all the same, by reason.
     """
 
     asked: int = 0
     cached: int = 0
     run: int = 0
+    forwards: int = 0
     unshared: Counter[str] = field(default_factory=Counter)
 
 

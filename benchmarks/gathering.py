@@ -7,7 +7,8 @@
 Attacks are on the explanations that search proposes, with all generators. One after another each attack's texts are
 merged among themselves; in step (`autointerp.gathering`) those of all features are, between two steps. Times are the
 best of `--repeats`, taken in turns; on one thread they are seconds of the processor. `tokens_saved` is the share of the
-tokens run one after another that is not run in step. Found alike: how many attacks brought back the very same texts.
+tokens run one after another that is not run in step; forwards are those of such batches, not of verdicts, which are run
+alone either way. Found alike: how many attacks brought back the very same texts.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def main() -> None:
             clock = time.process_time if threads == 1 and options.device == "cpu" else time.perf_counter
             for _ in range(options.repeats):
                 for way in (apart, together):
-                    before = subject.work.run
+                    before, forwards = subject.work.run, subject.work.forwards
                     way.go(clock)
-                    way.tokens = subject.work.run - before
+                    way.tokens, way.forwards = subject.work.run - before, subject.work.forwards - forwards
             print(
                 json.dumps(
                     {
@@ -70,6 +71,8 @@ def main() -> None:
                         "tokens_apart": apart.tokens,
                         "tokens_in_step": together.tokens,
                         "tokens_saved": round(1 - together.tokens / apart.tokens, 3),
+                        "forwards_apart": apart.forwards,
+                        "forwards_in_step": together.forwards,
                         "seconds_an_attack_apart": round(apart.seconds / len(tasks), 2),
                         "seconds_an_attack_in_step": round(together.seconds / len(tasks), 2),
                         "times_as_fast_in_step": round(apart.seconds / together.seconds, 3),
@@ -84,7 +87,7 @@ class _Way:
     """One way to run the attacks: the best time so far, and what the last run found."""
 
     def __init__(self, run: Callable[[], list[Attack]]) -> None:
-        self.run, self.seconds, self.tokens = run, float("inf"), 0
+        self.run, self.seconds, self.tokens, self.forwards = run, float("inf"), 0, 0
         self.found: list[Attack] = []
 
     def go(self, clock: Callable[[], float]) -> None:
