@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_language_decoding import written_at_random
+from test_moves import matcher
 from trials import CRUST, PIZZA, no_dev, planted
 
 from agents.debate import debate
@@ -611,6 +613,32 @@ class TestDebates:
         assert transcript.winner is not None
         openings = {lm.asked[0].messages for lm in models}
         assert len(openings) == 1, "debaters of one feature share what they are told first"
+
+    @pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 100), marks=pytest.mark.slow)])
+    def test_models_that_babble_and_fail_hold_debates_that_end_and_what_is_said_always_parses(
+        self, seeds: range
+    ) -> None:
+        for seed in seeds:
+            babble, said = random.Random(seed), list[str]()
+
+            def answer(request: Request, babble: random.Random = babble, said: list[str] = said) -> str | Failure:
+                if babble.random() < 0.2:
+                    return Failure(babble.choice(["timeout", "refused", "outside the constraint", "cut off"]), "so")
+                if not isinstance(request.constraint, Grammar):
+                    return "bla " * babble.randrange(90)
+                text = written_at_random(matcher(request.constraint.lark), babble)
+                said.extend([text] if text.startswith("activates") else [])
+                return text
+
+            debaters = [LMDebater(ScriptedLM(answer), None, tried, picks=bool(n)) for n in range(3)]
+            transcript = debate(planted(CRUST, seed, rows=30), debaters, BuiltinJudge(), no_dev, random.Random(seed))
+            assert transcript.to_json()["outcome"] in ("chosen", "consensus", "abstained")
+            assert all(parse(text) for text in said)
+            assert sum((debater.spent for debater in debaters), Usage()) == sum(
+                (turn.proposal.usage for turn in transcript.turns), Usage()
+            )
+            for turn in transcript.turns:
+                assert bool(turn.problem) or len(turn.proposal.quotes) >= 1
 
     def test_the_same_seed_holds_the_same_debate(self) -> None:
         def held() -> object:

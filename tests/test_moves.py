@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -40,6 +41,11 @@ SMALL = TurnBounds(note=8, text=6)
 
 
 def matcher(grammar: str) -> LLMatcher:
+    return fresh(grammar).deep_copy()
+
+
+@cache
+def fresh(grammar: str) -> LLMatcher:
     made = LLMatcher(TOKENIZER, grammar_from("lark", grammar))
     assert not made.is_error(), made.get_error()
     return made
