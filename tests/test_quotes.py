@@ -79,6 +79,25 @@ class TestStatuses:
     def test_ellipses_at_the_ends_only_say_that_the_text_goes_on(self) -> None:
         assert verified("... dog and...", PIZZA).status == "elided"
 
+    def test_several_ellipses_join_several_parts_in_order(self) -> None:
+        for text in ("the ... pizza ... starts", "the\u2026 pizza [...] starts now", "hot (...) will ... now"):
+            assert verified(text, PIZZA).status == "elided"
+        assert refused("the ... will ... pizza", PIZZA).status == "absent"
+        assert refused("the ... pizza ... star", PIZZA).status == "absent"
+
+    def test_dots_of_the_source_may_stand_for_themselves_beside_those_that_leave_words_out(self) -> None:
+        evidence = evidence_of([" He", " ran", "...", " and", " ran", " home", ".", " Then"])
+        assert verified("ran... and", evidence).status == "exact"
+        assert verified("ran... and ... home", evidence).status == "elided"
+        assert verified("ran home....", evidence).text(evidence) == " ran home."
+        assert verified("ran home...", evidence).text(evidence) == " ran home"
+        assert verified("ran......", evidence).text(evidence) == " ran..."
+
+    def test_an_elided_text_in_several_places_needs_to_say_which(self) -> None:
+        evidence = evidence_of([" a", " b", " x", " c", " y", " c", " d"])
+        assert refused("a b ... c", evidence) == Rejected("ambiguous", places=2)
+        assert verified("a b ... c y", evidence).stop == 5
+
     def test_an_elided_quote_is_short_as_a_whole(self) -> None:
         evidence = evidence_of([" one", *[f" x{number}" for number in range(LONGEST)], " two"])
         assert refused("one ... two", evidence).status == "too long"
@@ -154,6 +173,30 @@ class TestCharacters:
     def test_composed_and_decomposed_letters_are_the_same(self) -> None:
         assert verified("caf\u00e9 x", self.EMOJI).status == "normalised"
 
+    def test_signs_that_print_nothing_are_neither_missed_nor_needed(self) -> None:
+        family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+        evidence = evidence_of([" my", f" {family}", " \u200f\u05e9\u05dc\u05d5\u05dd", " co\u00adop"])
+        for text in (f"my {family}", f"my {family.replace(chr(0x200D), '')}", "\u05e9\u05dc\u05d5\u05dd coop"):
+            assert isinstance(verified(text, evidence), Quote)
+
+    def test_a_dash_is_a_dash_of_any_length_and_a_rule_is_not(self) -> None:
+        evidence = evidence_of([" wait", " \u2014", " no"], [" x", "--", " y"], [" z", "-----", " w"])
+        for text in ("wait - no", "wait -- no", "wait \u2013 no", "x\u2014 y", "x- y", "z----- w"):
+            assert isinstance(verified(text, evidence), Quote)
+        assert refused("z- w", evidence).status == "absent"
+
+    def test_a_space_of_several_bytes_is_not_cut_either(self) -> None:
+        evidence = evidence_of([" some", " five\udcc2", "\udca0km", " far"])
+        assert refused("some five", evidence).suggestion is None
+        assert isinstance(verify(QuoteRequest("some five\ufffd", 0, 0, 2), evidence), Rejected)
+        assert verified("some five km", evidence).stop == 3
+        assert refused("km far", evidence).status == "absent"
+
+    def test_a_mark_is_never_quoted_without_its_letter(self) -> None:
+        evidence = evidence_of([" x", "\u0301", " y z"], [" \u0926\u0941\u0928\u093f", "\u092f\u093e", " ok"])
+        assert isinstance(verify(QuoteRequest("\u0301 y z", 0, 1, 3), evidence), Rejected)
+        assert isinstance(verify(QuoteRequest("x\u0301 y z"), evidence), Quote)
+
     def test_bytes_that_are_no_character_are_quoted_as_they_are_shown(self) -> None:
         evidence = evidence_of([" odd", "\udcff", "\udcfe", " end"])
         assert verified(shown(evidence.examples[0].context.tokens), evidence).stop == 4
@@ -161,6 +204,19 @@ class TestCharacters:
     def test_lone_surrogates_from_records_do_no_harm(self) -> None:
         evidence = evidence_of([" half", "\ud83d", " pair"])
         assert verified("half\ufffd pair", evidence).text(evidence) == " half\ufffd pair"
+
+
+@pytest.mark.parametrize(
+    "token", [" a", "a", "...", "-", "\u0301", "e\u0301\u0301", "\u1112\u1161", "\udcf0", " ", "("]
+)
+@pytest.mark.parametrize(
+    "said", ["a", "a ... a", "a ... b", "...a" * 499, "... " * 500, "a ... a ... a ... a ... b", "a" * 2_000,
+             "-" * 2_000, "e" + "\u0301" * 1_999, "(" * 2_000, "[...]" * 400, " " * 2_000 + "a", "\ud83d" * 2_000]
+)  # fmt: skip
+def test_texts_made_to_cost_much_are_answered(token: str, said: str) -> None:
+    """One token again and again, where every part of a quote stands everywhere."""
+    evidence = evidence_of(*[[token] * 255 for _ in range(4)])
+    assert isinstance(verify(QuoteRequest(said), evidence), Rejected)
 
 
 class TestSeal:
@@ -260,6 +316,20 @@ class TestLaws:
                 assert answer.status == "normalised" or answer.text(evidence).strip() == said.strip()
         elif answer.suggestion is not None:
             assert isinstance(verify(answer.suggestion, evidence), Quote)
+
+    @given(samples, st.lists(st.tuples(st.integers(0, 2), st.integers(0, 11), st.integers(1, 6)), max_size=6))
+    @settings(deadline=None)
+    def test_quotes_of_one_side_never_overlap_and_stay_within_its_share(
+        self, sample: list[list[str]], spans: list[tuple[int, int, int]]
+    ) -> None:
+        evidence = of_sample(sample)
+        fitting = [
+            (row, at, at + size) for row, at, size in spans if row < len(sample) and at + size <= len(sample[row])
+        ]
+        requests = [whole_characters(Place(*span), evidence) for span in fitting]
+        answers = verify_all(requests, evidence, 7)
+        shown_tokens = [(a.example, at) for a in answers if isinstance(a, Quote) for at in range(a.start, a.stop)]
+        assert len(set(shown_tokens)) == len(shown_tokens) <= 7
 
     @given(texts)
     @settings(deadline=None)
