@@ -71,7 +71,8 @@ class FaultyServer:
 
     `grammar` says what is made of `structured_outputs`: taken, ignored as an unknown key, or refused with a 400. What
     `answer` says is taken for a text within the constraint when the constraint reached it, so a server that ignores
-    grammars calls it without. `key` is asked for where given. `latency` seconds pass before each answer.
+    grammars calls it without. `refuses_all` is what every request is
+    refused with; `key` is asked for where given. `latency` seconds pass before each answer.
     """
 
     answer: Answer
@@ -82,6 +83,7 @@ class FaultyServer:
     lists_models: bool = True
     logprobs: Callable[[Body], list[tuple[str, float]]] | None = None
     refuses_logprobs: bool = False
+    refuses_all: str = ""
     key: str | None = None
     retry_after: str = "3"
     latency: float = 0.0
@@ -183,6 +185,8 @@ class FaultyServer:
             self.in_flight -= 1
 
     async def _reply(self, body: Body, fault: Fault | None, writer: asyncio.StreamWriter) -> bool:
+        if self.refuses_all:
+            return await _send(writer, 400, {"error": {"message": self.refuses_all}})
         if self.grammar == "refuses" and "structured_outputs" in body:
             said = "Unrecognized request argument supplied: structured_outputs"
             return await _send(writer, 400, {"error": {"message": said, "code": None, "param": None}})

@@ -186,6 +186,17 @@ def test_a_server_without_grammars_that_misses_the_format_is_asked_three_times_a
     assert asked.lm.discarded_tokens == 3 * 6
 
 
+def test_a_server_that_refuses_every_request_is_not_blamed_for_grammars(client: Any) -> None:
+    with FaultyServer(answer, refuses_all="the tokenizer has no chat template") as server:
+        asked = client(server)
+        for reply in asked.ask(Request(said("a"), AB), Request(said("a"))):
+            assert (failed(reply).kind, failed(reply).retries) == ("refused", 0)
+            assert "no chat template" in failed(reply).reason
+        assert asked.noted == []
+        server.refuses_all = ""
+        assert completed(asked.one(Request(said("a"), AB))).text in AB.labels  # it was not taken for a verdict
+
+
 def test_a_server_said_to_keep_grammars_that_ignores_them_is_found_out(client: Any) -> None:
     with FaultyServer(answer, grammar="ignores") as server:
         reply = failed(client(server, grammar="server").one(Request(said("a"), COLOURS)))

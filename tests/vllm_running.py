@@ -126,7 +126,7 @@ def failed(reply: Reply) -> Failure:
 
 
 def held(lm: LanguageModel, seed: int) -> Transcript:
-    """A whole debate of one model with itself: it writes no sense, so quotes are picked for it and a judge has a say."""
+    """A whole debate of one model with itself. It writes no sense: quotes are picked for it, for a judge to see."""
     limits = Limits(turns=2, again=1)
     debaters = [LMDebater(lm, None, limits=limits, picks=True) for _ in range(3)]
     return debate(planted(PIZZA), debaters, LMJudge(lm), no_dev, random.Random(seed))

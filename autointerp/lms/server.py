@@ -7,6 +7,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -243,8 +244,9 @@ class ServerLM:
             try:
                 reply, _ = await self._generated(request, again, True)
             except GaveUpError as gave_up:
-                if gave_up.fault.kind != "refused" or not gave_up.fault.reason.startswith(("HTTP 400", "HTTP 422")):
+                if gave_up.fault.kind != "refused":
                     raise
+                await self._generated(replace(request, constraint=Free()), again, False)  # or is it all refused?
                 self._say(f"{self.name} refuses grammars ({gave_up.fault.reason}): {_GOING_ON}")
                 return False
             text = reply.choices[0].message.content or ""
