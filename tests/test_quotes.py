@@ -101,6 +101,10 @@ class TestStatuses:
     def test_an_elided_quote_is_short_as_a_whole(self) -> None:
         evidence = evidence_of([" one", *[f" x{number}" for number in range(LONGEST)], " two"])
         assert refused("one ... two", evidence).status == "too long"
+        between = [f" x{number}" for number in range(LONGEST - 2)]
+        assert refused("one ... two three", evidence_of([" one", *between, " two", " three"])).status == "too long"
+        twice = evidence_of([" one", " x", " two", " three", *between[3:], " two", " three"])
+        assert verified("one ... two three", twice).stop == 4
 
     def test_a_text_in_several_places_needs_a_span(self) -> None:
         evidence = evidence_of([" so", " it", " is"], [" so", " it", " was"])
@@ -184,6 +188,11 @@ class TestCharacters:
         for text in ("wait - no", "wait -- no", "wait \u2013 no", "x\u2014 y", "x- y", "z----- w"):
             assert isinstance(verified(text, evidence), Quote)
         assert refused("z- w", evidence).status == "absent"
+
+    def test_a_part_of_a_rule_is_quoted_by_its_place(self) -> None:
+        evidence = evidence_of([" x", "--", "--", " y"])
+        assert isinstance(verify(QuoteRequest(" x--", 0, 0, 2), evidence), Quote)
+        assert isinstance(verify(QuoteRequest(" x----", 0, 0, 2), evidence), Rejected)
 
     def test_a_space_of_several_bytes_is_not_cut_either(self) -> None:
         evidence = evidence_of([" some", " five\udcc2", "\udca0km", " far"])
