@@ -1,4 +1,12 @@
-"""A language model behind any server that speaks OpenAI's protocol: vLLM, llama.cpp, the hosted ones."""
+"""A language model behind any server that speaks OpenAI's protocol: vLLM, llama.cpp, the hosted ones.
+
+vLLM is best started so, lest grammars go to another backend and the model's folder change how tokens are drawn:
+
+    python -m vllm.entrypoints.openai.api_server --model MODEL --enable-prefix-caching --generation-config vllm \\
+        --structured-outputs-config '{"backend": "guidance"}'
+
+On a CPU add `--no-enable-chunked-prefill`: in vLLM 0.32 a prompt that is read in pieces and has a seed ends the engine.
+"""
 
 from __future__ import annotations
 
