@@ -6,6 +6,7 @@ vLLM is best started so, lest grammars go to another backend and the model's fol
         --structured-outputs-config '{"backend": "guidance"}'
 
 On a CPU add `--no-enable-chunked-prefill`: in vLLM 0.32 a prompt that is read in pieces and has a seed ends the engine.
+For a model that thinks aloud unless told not to add `--default-chat-template-kwargs '{"enable_thinking": false}'`.
 """
 
 from __future__ import annotations
