@@ -80,10 +80,10 @@ def wise(skill: float, seed: int) -> Callable[[JudgeView], str]:
     return answer
 
 
-def trial(number: int, judge: Judge, *, seed: int = 0) -> tuple[Transcript, HeldOut]:
+def trial(number: int, judge: Judge, *, seed: int = 0, more: Sequence[str] = ()) -> tuple[Transcript, HeldOut]:
     """One debate. The better explanation is the longer one about half of the time, and there are two to four."""
     evidence, dev, held_out, texts = _planted(number)
-    debaters = [TextDebater(text, name=f"text {seat}") for seat, text in enumerate(texts)]
+    debaters = [TextDebater(text, name=f"text {seat}") for seat, text in enumerate([*texts, *more])]
     transcript = debate(evidence, debaters, judge, lambda one: dev_score(one, dev), random.Random(f"{seed} {number}"))
     return transcript, held_out
 

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from agents.conversation import NoAnswerError
 from agents.judge import BuiltinJudge, Judge
+from agents.lm import Failure
 from agents.voting import labellings, letters, orders
 from autointerp import printing
 from autointerp.measures import ProtocolReport, report, side_scores
@@ -221,18 +223,18 @@ class TestJudging:
 
 class TestControls:
     def test_each_control_is_what_it_says(self) -> None:
-        sides = {"A": (0.2, 0.2), "B": (0.6, 0.6), "C": (0.4, 0.4)}
+        sides = {"A": (0.2, 0.2), "B": (0.6, 0.6), "C": (0.1, 0.1)}
         seats = {"A": [0], "B": [1], "C": [2, 3]}
         line = line_of("f", sides, [], winner="A", best_by_dev="B", seats=seats, after=(0.5, 0.7))
         found = {control.name: control for control in report([line], 0).controls.before_repair}
         assert {name: round(control.f1.value, 6) for name, control in found.items()} == {
-            "random side": 0.4,
+            "random side": 0.3,
             "shortest side": 0.2,
-            "plurality": 0.4,
+            "plurality": 0.1,
             "d0 alone": 0.2,
             "d1 alone": 0.6,
-            "d2 alone": 0.4,
-            "d3 alone": 0.4,
+            "d2 alone": 0.1,
+            "d3 alone": 0.1,
             "best by dev": 0.6,
         }
         assert {control.debate.value for control in found.values()} == {0.2}
@@ -298,6 +300,9 @@ class TestTallies:
         found = report(lines, 0)
         one, other = found.debaters
         assert (one.name, one.judged, one.chosen, one.fallback) == ("d0", 3, 1, 0)
+        alone = line_of("i", {"A": (0.2, 0.2)}, [], winner="A", outcome="consensus", best_by_dev="A")
+        [tally] = report([alone], 0).debaters
+        assert (tally.stood, tally.judged) == (1, 0)
         assert (other.name, other.judged, other.chosen, other.fallback) == ("d1", 3, 1, 1)
         assert (one.spent.calls, one.spent.failures, one.spent.prompt_tokens) == (9, 3, 210)
         assert other.spent.calls == 0
@@ -332,6 +337,9 @@ class TestTallies:
             ("4 quotes; at most 3 are allowed", "too many quotes"),
             ("timeout: no answer within 60 s", "timeout"),
             ("timeout", "timeout"),
+            (str(NoAnswerError(Failure("server error", "openai:x@http://h: HTTP 500", 10))), "server error"),
+            (str(NoAnswerError(Failure("cut off", "hf:x: 9 tokens did not end the text"))), "cut off"),
+            ("2 of 6 orders were answered; a choice takes 4 (timeout: x)", "too few views were answered"),
             ("the scratchpad could not be written: server error: 503", "server error"),
             ("the best side leads by 0.0100; a choice takes 0.0200", "the best side leads by N.N; a choice takes N.N"),
         ],
@@ -342,7 +350,9 @@ class TestTallies:
 
 class TestSideScores:
     def test_the_whole_is_what_scoring_says(self) -> None:
-        transcript, held_out = trial(3, BuiltinJudge())
+        weak = 'activates strongly on the token " back"; weakly on any token'
+        transcript, held_out = trial(3, BuiltinJudge(), more=[weak])
+        assert weak in [side.argument.canonical for side in transcript.sides]
         for side, score in zip(transcript.sides, side_scores(transcript, held_out, 0), strict=True):
             scored = score_explanation(side.argument.explanation, held_out, seed=0, resamples=10).token_f1
             assert isinstance(scored, Score)
@@ -382,6 +392,17 @@ class TestReport:
         text = printed(measured(Scripted(first)))
         assert "biased towards place 1" in text
         assert "Debate does not beat best-by-dev" in text
+
+    def test_who_saw_no_votes_judged_nothing(self) -> None:
+        line = line_of("f", {"A": (0.2, 0.2)}, [], winner="A", outcome="consensus", best_by_dev="A")
+        line["debate"]["judge"] = "builtin"
+        assert report([line], 0).judges == {}
+
+    def test_names_and_reasons_are_printed_as_they_are(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = line_of("f", {"A": (0.2, 0.2), "B": (0.6, 0.6)}, [], winner="A")
+        line["debate"] |= {"outcome": "abstained", "reason": "the server said [/b] and :smile:"}
+        print_report(report([line], 0), printing.out)
+        assert "the server said [/b] and :smile:" in capsys.readouterr().out
 
     def test_a_line_that_is_no_result_of_a_debate_is_said_in_one_line(self) -> None:
         with pytest.raises(InputError, match=r"result 1 is not of a debate: debate: field required"):
