@@ -13,7 +13,6 @@ from tests.forging import KINDS, Forger
 from tests.slow_quotes import Reference, Span, plain
 from tests.typography import MANGLED
 
-
 DRAWS = 200
 """Of true quotes, to find one that a typography changes."""
 
