@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from at_hand import demo_folders
 from small_llama import build_small_llama
 from vllm_running import (
     AB,
@@ -172,27 +168,3 @@ def test_debates_side_by_side_end_too(lm: ServerLM) -> None:
 @smoke
 def test_a_judge_votes_in_all_orders_on_the_server(lm: ServerLM) -> None:
     assert_voted(judged(lm, 0))
-
-
-def test_the_command_line_holds_debates_of_search_and_language_models_on_the_server(url: str, tmp_path: Path) -> None:
-    model, dictionary = demo_folders()
-    debaters = ("search", f"openai:small@{url}", f"openai:small@{url}")
-    command = [Path(sys.executable).with_name("autointerp"), "debate", "--json", "--features", "2", "--seed", "0"]
-    command += ["--model", model, "--sae", dictionary, "--corpus", model.parent / "corpus.jsonl.gz"]
-    command += ["--judge", f"openai:small@{url}", "--pick-quotes", "--rounds", "0", "--out", tmp_path / "page"]
-    command += [part for debater in debaters for part in ("--debater", debater)]
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "OPENAI_API_KEY": "sk-canary-4711"}
-    runs = [
-        subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=900)
-        for _ in range(2)
-    ]
-    for ended in runs:
-        assert ended.returncode == 0, ended.stderr[-3000:]
-        assert "sk-canary" not in ended.stdout + ended.stderr
-    assert runs[0].stdout == runs[1].stdout  # every call is kept, and asked once
-    lines = [json.loads(line) for line in runs[0].stdout.splitlines()]
-    assert sum("explanation" in line for line in lines) == 2, lines
-    pages = [path.read_bytes() for path in (tmp_path / "page").rglob("*") if path.is_file()]
-    assert pages
-    assert not any(b"sk-canary" in page for page in pages)
-    assert not any(b"sk-canary" in path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
