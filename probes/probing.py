@@ -205,7 +205,8 @@ class Probing:
                 if parent is not None and inherited(columns, position, kind, parent, thresholds):
                     continue
                 one = candidate(columns, position, kind, parent, thresholds)
-                plain = margin(reading.activations.tolist(), thresholds, position, kind)
+                # Rounded: which is plainer must not hang on a last bit, which differs with what shared the run.
+                plain = round(margin(reading.activations.tolist(), thresholds, position, kind), 4)
                 key = (one.paired, one.is_about_context, position == edit.position, plain, -position)
                 if best is None or key > best[0]:
                     best = key, one
