@@ -28,7 +28,7 @@ from probes.probing import Funnel
 from probes.reason import notes, reason
 from probes.subject import TokenIds
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)  # names and reasons are nobody's markup
 
 SHOWN = 5
 """Counterexamples of one attack that are printed."""

@@ -29,7 +29,7 @@ T = TypeVar("T")
 INTERRUPTED = 130
 """The exit code of a command that ctrl-C ended: 128 + SIGINT, as shells report it."""
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, markup=False, emoji=False)  # what is told may come from a server
 
 Advance = Callable[[int, int], None]
 """Called with (done, total) as long work goes on."""

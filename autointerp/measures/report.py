@@ -29,7 +29,7 @@ from autointerp.scoring import Score
 class ProtocolReport:
     """What a run's debates were worth. Means are over features, intervals 95%, features resampled under `seed`.
 
-    `judges` counts the features that each judged, and how the debate was held where that is not the plain way.
+    `judges` counts the features on which each voted, and how the debate was held where that is not the plain way.
     `failed` names the features that were not explained at all. `abstentions` counts why the judge chose nothing,
     `fallbacks` how often the best by dev score was reported for it.
     """
@@ -108,7 +108,7 @@ def report(lines: Sequence[Mapping[str, Any]], seed: int) -> ProtocolReport:
     read, failed = read_lines(lines)
     return ProtocolReport(
         seed=seed,
-        judges=dict(sorted(Counter(_judge(line) for line in read).items())),
+        judges=dict(sorted(Counter(_judge(line) for line in read if line.debate.votes).items())),
         features=len(read),
         failed=tuple(failed),
         outcomes={kind: sum(line.debate.outcome == kind for line in read) for kind in _OUTCOMES},

@@ -20,6 +20,7 @@ _REASONS = (
     (re.compile(r"\d+ quotes; at most"), "too many quotes"),
     (re.compile(r"the argument has \d+ words"), "the argument is too long"),
     (re.compile(r"the explanation has \d+ characters"), "the explanation is too long"),
+    (re.compile(r"\d+ of \d+ (?:orders were answered|sides were judged)"), "too few views were answered"),
 )
 
 
@@ -113,7 +114,7 @@ def kind_of(reason: str) -> str:
     """
     first = reason.strip().split("\n", 1)[0]
     for kind in _FAILURE_KINDS:
-        if re.search(rf"(?:^|: ){re.escape(kind)}(?:$|[:;,(]| \()", first):
+        if re.search(rf"(?:^|: ){re.escape(kind)}(?: after \d+ retries)?(?:$|[:;,(]| \()", first):
             return kind
     for pattern, kind in _REASONS:
         if pattern.match(first):
