@@ -17,6 +17,7 @@ from autointerp.features import baselines, winning_sides
 from autointerp.lexicons import DefaultLexicon
 from autointerp.lms.opening import open_models
 from autointerp.measures import side_scores
+from autointerp.measures.repair_usage import since, spent
 from autointerp.options import RunOptions
 from autointerp.outcomes import print_ending, print_outcomes
 from autointerp.pool import Finished, end, work_through
@@ -104,8 +105,15 @@ class RecordsWork:
             result = _scored(transcript, samples, self.run.seed)
             if self.unseen is None:
                 everything = Evidence(name, examples, thresholds_of(name, examples))
-                refitted = _refitted(transcript, everything, debaters, self.run.seed, lexicon)
-                result = replace(result, explanation=refitted, defence=Defence(result.explanation, refitted))
+                debated = spent(debaters)
+                refitted, why_not = _refitted(transcript, everything, debaters, self.run.seed, lexicon)
+                result = replace(
+                    result,
+                    explanation=refitted,
+                    defence=Defence(result.explanation, refitted),
+                    repair_usage=since(debated, spent(debaters)),
+                    skipped={**result.skipped, **({"refit": why_not} if why_not else {})},
+                )
             return Finished(result.to_json(), feature_view(result, samples))
 
         return explain
@@ -145,13 +153,15 @@ def _scored(transcript: Transcript, samples: Samples, seed: int) -> FeatureResul
 
 def _refitted(
     transcript: Transcript, everything: Evidence, debaters: Sequence[Debater], seed: int, lexicon: DefaultLexicon
-) -> Explanation:
-    """What the winner proposes when it may see all records; what it proposed before, should that not stand."""
+) -> tuple[Explanation, str]:
+    """What the winner proposes when it may see all records; should that not stand, what it proposed before, and why."""
     winner, _ = winning_sides(transcript)
     rng = random.Random(f"{seed} {everything.feature} refit")
     proposal = debaters[winner.seats[0]].propose(everything, rng)
     admitted = admit(proposal, everything, lexicon=lexicon)
-    return admitted.explanation if isinstance(admitted, Argument) else winner.argument.explanation
+    if isinstance(admitted, Argument):
+        return admitted.explanation, ""
+    return winner.argument.explanation, admitted
 
 
 def _some(names: Mapping[str, object]) -> str:

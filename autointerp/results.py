@@ -24,8 +24,9 @@ class FeatureResult:
     `baselines` names what the scores are to be compared with; a baseline that was not run is None. `before_repair` are
     the scores of the explanation as the debate left it, where a repair was accepted. `sides_held_out` is what each side
     of the debate scores, before any repair: what the judge's choice is measured against. `repair_usage` is what each
-    debater, by seat, asked of a language model to mend the explanation, and `control_usage` the same for the best by
-    dev score where that is another one. `skipped` says, by name, which parts of the work were not done and why.
+    debater, by seat, asked of a language model to mend the explanation (of records, to fit it to all of them), and
+    `control_usage` the same for the best by dev score where that is another one. `skipped` says, by name, which parts
+    of the work were not done and why.
     """
 
     feature: str
