@@ -16,7 +16,8 @@ class NoAnswerError(Exception):
         super().__init__(f"the language model gave no answer: {failure.kind}{retries}: {failure.reason}")
 
 
-_TEMPLATE = 16  # tokens that a chat template puts round a message, at most
+TEMPLATE_TOKENS = 16
+"""What a chat template puts round a message, at most."""
 
 
 def fits(lm: LanguageModel, messages: Sequence[Message], tokens: int) -> bool:
@@ -26,7 +27,7 @@ def fits(lm: LanguageModel, messages: Sequence[Message], tokens: int) -> bool:
 
 def _most(messages: Sequence[Message]) -> int:
     """No token has less than a byte."""
-    return sum(len(message.text.encode("utf-8", "replace")) + _TEMPLATE for message in messages)
+    return sum(len(message.text.encode("utf-8", "replace")) + TEMPLATE_TOKENS for message in messages)
 
 
 class Conversation:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from agents.conversation import TEMPLATE_TOKENS, fits
 from agents.judge import Ballot, Question
 from agents.judge_prompts import alone, answers, case, how_to_answer, how_to_ask, how_to_think, versions
 from agents.lm import Completion, Failure, Free, Labels, LanguageModel, Message, Reply, Request, Usage
@@ -91,10 +92,9 @@ class LMJudge:
         return [view.shortened(1) for view in views], _dropped(1, full)
 
     def _fits(self, text: str, most: int) -> bool:
-        needed = self._lm.count_tokens([Message("user", text)]) + most
         if self._thinks:
-            needed += THOUGHT_TOKENS + self._lm.count_tokens([Message("user", how_to_think(THOUGHT_WORDS))])
-        return needed <= self._lm.context_tokens
+            text, most = f"{text}\n{how_to_think(THOUGHT_WORDS)}", most + THOUGHT_TOKENS + 2 * TEMPLATE_TOKENS
+        return fits(self._lm, [Message("user", text)], most)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from trials import BROAD, CRUST, DOG, PIZZA, asked, explanations, held, planted,
 
 from agents.judge import Judge, Questioner
 from agents.judge_prompts import case, how_to_ask, judge_prompt
-from agents.lm import Completion, Failure, Free, Labels, Request, Usage
+from agents.lm import Completion, Failure, Free, Labels, Message, Request, Usage
 from agents.lm_judge import FLOOR, MARGIN, LMJudge
 from agents.procedure import Procedure
 from agents.scripted_lm import ScriptedLM
@@ -281,6 +282,19 @@ class TestLength:
         }
         assert transcript.outcome == "chosen"
         assert [len(side.argument.quotes) for side in transcript.sides] == [3, 3]
+
+    def test_a_view_that_surely_fits_is_not_counted_by_the_model(self) -> None:
+        """Else a server would be asked over the wire, for each order of each debate."""
+        counted = list[int]()
+
+        class Counting(ScriptedLM):
+            def count_tokens(self, messages: Sequence[Message]) -> int:
+                counted.append(len(self.asked))
+                return super().count_tokens(messages)
+
+        lm = Counting(lambda _: "A")
+        held(PIZZA, BROAD, judge=LMJudge(lm))
+        assert counted == [1, 2]  # by the scripted model itself, at each request
 
     def test_a_context_too_small_for_one_quote_each_is_no_answer(self) -> None:
         transcript = held(PIZZA, BROAD, judge=LMJudge(prefers(lambda _: "A", context_tokens=100)))
