@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,16 @@ import torch
 from agents.lm import LanguageModel
 from autointerp import terminal
 from autointerp.features import explain_feature, open_court
-from autointerp.lms.opening import open_models
+from autointerp.lms.opening import check_servers, open_models
 from autointerp.options import CorpusOptions, RunOptions
 from autointerp.outcomes import print_ending, print_outcomes
-from autointerp.pool import Finished, end, work_through
+from autointerp.pool import Failed, Finished, Outcome, end, work_through
 from autointerp.report import write_report
 from autointerp.report.fill import feature_view
 from autointerp.specs import check_specs
 from autointerp.store import SPLITS
 from autointerp.workspace import Workspace, complete, open_workspace
-from dsl.errors import InputError, StoreError
+from dsl.errors import AutointerpError, InputError, StoreError
 
 ENOUGH_CONTEXTS = 10
 """A live feature, to be drawn at random, fires in at least so many contexts of each split."""
@@ -40,6 +41,7 @@ def explain_model(
     `reported` adds what the debates were worth: who would have been as good, and where the judge leans.
     """
     check_specs(run)
+    check_servers(run.specs)
     if out is not None:
         _writable(out)
     workspace = open_workspace(corpus)
@@ -48,7 +50,11 @@ def explain_model(
         corpus = replace(complete(corpus), store=workspace.store.folder)
         work = ModelWork(corpus, run, workspace.subject.hookpoint, models)
         abreast = run.abreast(waiting=bool(models))
-        outcomes = print_outcomes(work_through(work, indices, run.workers, abreast=abreast), as_json=as_json)
+        if run.in_step > 1:
+            coming = in_step(work, indices, run.in_step)
+        else:
+            coming = work_through(work, indices, run.workers, abreast=abreast)
+        outcomes = print_outcomes(coming, as_json=as_json)
     print_ending(outcomes, run.seed, reported=reported, as_json=as_json)
     finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
     if out is not None and finished:
@@ -70,7 +76,10 @@ class ModelWork:
 
     def open(self) -> Callable[[int], Finished]:
         torch.set_num_threads(1)  # as for all else that the pool runs
-        workspace = open_workspace(self.corpus, collecting=False)
+        return self.explaining(open_workspace(self.corpus, collecting=False))
+
+    def explaining(self, workspace: Workspace) -> Callable[[int], Finished]:
+        """What explains a feature of a workspace that is open."""
         subject = workspace.subject
 
         def explain(index: int) -> Finished:
@@ -84,6 +93,27 @@ class ModelWork:
 
     def name(self, item: int) -> str:
         return f"{self.hookpoint}/{item}"
+
+
+def in_step(work: ModelWork, indices: Sequence[int], size: int) -> Iterator[Outcome]:
+    """Explain features in this process, so many in step: what they ask of the subject together runs as one batch.
+
+    The waves depend on the order of the features alone, so results do not depend on timing.
+    """
+    workspace = open_workspace(work.corpus, collecting=False)
+    explain = work.explaining(workspace)
+
+    def outcome(index: int) -> Outcome:
+        try:
+            return explain(index)
+        except AutointerpError as error:
+            return Failed(work.name(index), str(error), error.exit_code)
+
+    with terminal.progress("features") as advance:
+        for start in range(0, len(indices), size):
+            advance(start, len(indices))
+            yield from workspace.subject.gathering.run([partial(outcome, one) for one in indices[start : start + size]])
+        advance(len(indices), len(indices))
 
 
 def choose_features(workspace: Workspace, run: RunOptions) -> tuple[int, ...]:

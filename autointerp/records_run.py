@@ -15,7 +15,7 @@ from autointerp import printing, terminal
 from autointerp.defence import Defence
 from autointerp.features import baselines, winning_sides
 from autointerp.lexicons import DefaultLexicon
-from autointerp.lms.opening import open_models
+from autointerp.lms.opening import check_servers, open_models
 from autointerp.measures import side_scores
 from autointerp.measures.repair_usage import since, spent
 from autointerp.options import RunOptions
@@ -56,6 +56,7 @@ def explain_records(
 ) -> None:
     """Explain every feature of a records file, or the named ones; local language models run on `device`."""
     check_specs(run)
+    check_servers(run.specs)
     records = {record.feature: record for record in read_records(path)}
     unseen = {record.feature: record for record in read_records(held_out)} if held_out is not None else None
     missing = [name for name in run.named if name not in records]

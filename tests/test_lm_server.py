@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from agents.lm import Completion, Failure, Free, Grammar, Labels, LanguageModel, Message, Reply, Request
 from autointerp.lms.label_logprobs import label_logprobs
+from autointerp.lms.opening import check_servers, open_models
 from autointerp.lms.retrying import Limits
 from autointerp.lms.server import ServerLM
 from dsl.errors import InputError
@@ -307,6 +308,43 @@ def test_a_server_that_is_down_is_a_failure_and_its_model_has_stated_defaults(cl
     assert asked.lm.context_tokens == 8192
     assert asked.lm.revision.startswith("unlisted")
     assert asked.lm.count_tokens(said("hello")) == 2 * 16 + 5 + 3
+
+
+def test_a_server_that_cannot_be_reached_is_said_so_before_anything_is_opened() -> None:
+    url = closed_port()
+    with pytest.raises(InputError, match=r"openai:small@http\S+ does not answer: no connection.*; start it, or name"):
+        check_servers(["search", f"openai:small@{url}"])
+    with pytest.raises(InputError, match="does not answer"), open_models([f"openai:small@{url}"]):
+        pass
+
+
+def test_a_server_that_wants_another_key_is_said_so_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with FaultyServer(answer, key="another") as server, pytest.raises(InputError, match="OPENAI_API_KEY") as refused:
+        check_servers([f"openai:small@{server.url}"])
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"lists_models": False}, {"max_model_len": None}])
+def test_a_server_that_answers_at_all_is_opened(options: dict[str, Any]) -> None:
+    with FaultyServer(answer, **options) as server:
+        check_servers([f"openai:small@{server.url}"])
+        with open_models([f"openai:small@{server.url}"]) as models:
+            [model] = models.values()
+            assert isinstance(model, LanguageModel)
+
+
+def test_a_server_that_takes_calls_and_never_answers_is_not_waited_for(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autointerp.lms.server._PATIENCE", 0.05)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        asked = client(f"http://127.0.0.1:{silent.getsockname()[1]}/v1", limits=Limits())
+        with pytest.raises(InputError, match="no answer in time"):
+            asked.lm.check()
+    assert len(asked.waits) == 1
 
 
 def test_a_server_that_comes_up_later_is_asked_again_what_it_is(client: Any) -> None:

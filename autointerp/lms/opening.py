@@ -50,11 +50,21 @@ def is_model(spec: str) -> bool:
     return spec.partition(":")[0] in KINDS
 
 
+def check_servers(specs: Sequence[str]) -> None:
+    """InputError, saying what to do, for a server among some specs that does not answer."""
+    for spec in dict.fromkeys(filter(is_model, specs)):
+        model = ModelSpec.parse(spec)
+        if model.kind == "openai":
+            with ExitStack() as stack:
+                _open(model, "", stack)
+
+
 @contextmanager
 def open_models(specs: Sequence[str], *, device: str = "cpu") -> Iterator[dict[str, HostedLM]]:
     """The language models among some specs, each opened once and asked through a cache of every call on disk.
 
-    They answer until the end of the block, also in other processes.
+    They answer until the end of the block, also in other processes. InputError for one that cannot be had, such as a
+    server that does not answer.
 
     >>> with open_models(["search", "hf:models/small"]) as models:  # doctest: +SKIP
     ...     list(models)
@@ -76,6 +86,7 @@ def _open(spec: ModelSpec, device: str, stack: ExitStack) -> LanguageModel:
             assert spec.at is not None
             server = ServerLM(spec.model, spec.at)
             stack.callback(server.close)
+            server.check()
             return server
         case "hf":
             from autointerp.lms.local import LocalLM

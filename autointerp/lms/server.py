@@ -27,7 +27,7 @@ from agents.lm import Completion, Constraint, Failure, Free, Grammar, Labels, Me
 from autointerp.lms.asking import as_sent, begins, body_of, upper_estimate, upper_tokens, within, wrong_grammar
 from autointerp.lms.background import Background
 from autointerp.lms.label_logprobs import label_logprobs
-from autointerp.lms.retrying import Counts, FaultError, GaveUpError, Limits, Retrying, Sleep
+from autointerp.lms.retrying import ABSENCE, Counts, FaultError, GaveUpError, Limits, Retrying, Sleep
 from autointerp.lms.wire import ChatReply, ListedModel, ModelList, TokenCount, fault_of
 from autointerp.terminal import console
 from dsl.errors import InputError
@@ -49,6 +49,9 @@ _TRIAL = "quince and medlar"
 
 _FEW_RETRIES = 2
 """For questions about the model: there is an answer to go on with where the server has none."""
+
+_PATIENCE = 10.0
+"""Seconds that `check` waits for an answer: no model has to run for it."""
 
 
 class ServerLM:
@@ -141,6 +144,23 @@ class ServerLM:
     def notes(self) -> tuple[str, ...]:
         """What the server was seen to ignore or refuse, each said once."""
         return tuple(self._notes)
+
+    def check(self) -> None:
+        """Ask once what models there are: InputError, within seconds, where nobody answers or another key is wanted.
+
+        A server that answers anything else, such as that it lists no models, may answer requests all the same.
+        """
+        try:
+            asked = self._asked(self._client.get, "/models", ModelList, retries=1, options={"timeout": _PATIENCE})
+            self._listed = self._own(self._background.run(asked))
+        except GaveUpError as gave_up:
+            fault = gave_up.fault
+            if fault.kind in ABSENCE:
+                raise InputError(
+                    f"{self.name} does not answer: {fault.reason}; start it, or name its address"
+                ) from None
+            if fault.reason.startswith("HTTP 401"):
+                raise InputError(f"{self.name}: {fault.reason}") from None
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """As vLLM's /tokenize counts; `upper_estimate` where the server has no such thing."""
@@ -274,15 +294,26 @@ class ServerLM:
                 if gave_up.fault.again and gave_up.fault.kind != "malformed":
                     return None
                 models = ModelList(data=[])
-            self._listed = next((one for one in models.data if one.id == self._model), ListedModel(id=self._model))
+            self._listed = self._own(models)
         return self._listed
 
-    async def _asked(self, method: Callable[..., Any], path: str, record: type[Record], **body: Any) -> Record:
+    def _own(self, models: ModelList) -> ListedModel:
+        return next((one for one in models.data if one.id == self._model), ListedModel(id=self._model))
+
+    async def _asked(
+        self,
+        method: Callable[..., Any],
+        path: str,
+        record: type[Record],
+        *,
+        retries: int = _FEW_RETRIES,
+        **asked: Any,
+    ) -> Record:
         """What the server says to a question other than for a completion, as a record."""
 
         async def attempt() -> Record:
             try:
-                answer = await method(path, cast_to=object, **body)
+                answer = await method(path, cast_to=object, **asked)
             except openai.OpenAIError as error:
                 raise fault_of(error, self._key) from None
             except ValueError:  # the SDK lets errors of the JSON reader through
@@ -292,7 +323,7 @@ class ServerLM:
             except ValidationError:
                 raise FaultError("malformed", f"{path} answers something else", again=False) from None
 
-        return (await self._retrying.call(attempt, _FEW_RETRIES))[0]
+        return (await self._retrying.call(attempt, retries))[0]
 
     def _told(self, fault: FaultError) -> str:
         hint = ""
