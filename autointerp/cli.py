@@ -69,6 +69,10 @@ WriterSpec = Annotated[str | None, typer.Option("--writer", metavar="SPEC", help
 AtOnce = Annotated[
     int | None, typer.Option("--at-once", min=1, help="features at hand in a process; more hide the wait for models")
 ]
+InStep = Annotated[
+    int,
+    typer.Option("--in-step", min=1, help="for a GPU: one process, in which probes of so many features are one batch"),
+]
 Report = Annotated[bool, typer.Option("--report", help="say at the end what the debates were worth")]
 Probes = Annotated[int, typer.Option("--probe-tokens", min=0, help="budget of one attack, in tokens of the subject")]
 Rounds = Annotated[int, typer.Option("--rounds", min=0, help="how often, at most, an explanation is mended")]
@@ -242,6 +246,7 @@ def debate(
     seed: Seed = 0,
     workers: Workers = None,
     at_once: AtOnce = None,
+    in_step: InStep = 1,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -263,6 +268,7 @@ def debate(
         picks=pick_quotes,
         writer=writer,
         at_once=at_once,
+        in_step=in_step,
     )
     options = CorpusOptions(model, sae, corpus, mlm, store, device, context_tokens)
     explain_model(options, run, out, as_json=as_json, reported=report)
@@ -289,6 +295,7 @@ def demo(
     seed: Seed = 0,
     workers: Workers = None,
     at_once: AtOnce = None,
+    in_step: InStep = 1,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -312,6 +319,7 @@ def demo(
         picks=pick_quotes,
         writer=writer,
         at_once=at_once,
+        in_step=in_step,
     )
     page = out if out is not None or as_json else Path("autointerp-demo")
     explain_model(CorpusOptions(), run, page, as_json=as_json, reported=report)

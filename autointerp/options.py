@@ -37,7 +37,8 @@ class RunOptions:
     that is a language model write before it answers; of `candidates` explanations a language model hands in the best;
     with `picks`, quotes are picked for one that showed nothing that fires; `writer` is the language model that writes
     texts for probes. `workers` is the number of processes (None: as many as there are cores, at most one a feature),
-    `at_once` how many features each has at hand (None: one, or eight where a language model is waited for).
+    `at_once` how many features each has at hand (None: one, or eight where a language model is waited for). With
+    `in_step` there is one process, in which the probes of so many features run as one batch.
     """
 
     debaters: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class RunOptions:
     picks: bool = False
     writer: str | None = None
     at_once: int | None = None
+    in_step: int = 1
 
     @property
     def specs(self) -> tuple[str, ...]:

@@ -154,6 +154,7 @@ def main() -> None:
         probe_tokens=asked.probe_tokens,
         workers=asked.workers,
         at_once=asked.at_once,
+        picks=True,  # so that a model without skill, too, has sides to judge and explanations to attack
     )
     workspace = open_workspace(CorpusOptions())
     indices = choose_features(workspace, run)

@@ -76,6 +76,19 @@ def test_the_same_command_gives_the_same_bytes_with_more_workers_too(
     assert again.stdout == text
 
 
+def test_features_whose_probes_run_in_step_come_to_the_same(
+    first_run: tuple[list[dict[str, Any]], str, Path], small_corpus: Path
+) -> None:
+    lines, _, folder = first_run
+    together = run([*arguments(small_corpus, folder / "store", *SMALL), "--in-step", "2"])
+    assert together.returncode == 0, together.stderr
+    for alone, beside in zip(lines, map(json.loads, together.stdout.splitlines()), strict=True):
+        # Batches differ, and with them the last bits of what they answer; verdicts rest on runs of one text.
+        for part in ("feature", "explanation", "scores"):
+            assert beside[part] == alone[part]
+        assert len(beside["counterexamples"]) == len(alone["counterexamples"])
+
+
 def test_every_counterexample_is_what_the_model_and_the_explanation_say(
     first_run: tuple[list[dict[str, Any]], str, Path],
 ) -> None:
