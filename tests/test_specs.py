@@ -11,7 +11,7 @@ from agents.lm_debater import LMDebater
 from agents.lm_judge import LMJudge
 from agents.scripted_lm import ScriptedLM
 from autointerp.lexicons import DefaultLexicon
-from autointerp.lms.opening import ModelSpec, is_model, open_models
+from autointerp.lms.opening import ModelSpec, check_servers, is_model, open_models
 from autointerp.options import RunOptions
 from autointerp.specs import check_specs, make_debaters, make_judge
 from dsl.errors import InputError
@@ -42,6 +42,12 @@ def test_a_folder_with_an_at_sign_in_its_name_is_a_folder(tmp_path: Path) -> Non
 def test_half_a_spec_is_told_what_a_whole_one_looks_like(spec: str) -> None:
     with pytest.raises(InputError, match="names no language model; write"):
         ModelSpec.parse(spec)
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InputError, match="a key goes into OPENAI_API_KEY") as refused:
+        check_servers(["openai:small@http://me:canary@127.0.0.1:9/v1"])
+    assert "canary" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,10 @@ class ModelSpec:
         kind, _, rest = spec.partition(":")
         if kind not in KINDS:
             raise InputError(f"no language model is called {spec!r}; there are: {', '.join(KINDS.values())}")
-        before, mark, after = rest.rpartition("@")
-        model, at = (before, after) if mark and not Path(rest).exists() else (rest, None)
+        # The last @ of an address may stand behind a password, which no error may repeat: the address opens it.
+        opens = "http" if kind == "openai" else ""
+        before, mark, after = rest.rpartition(f"@{opens}")
+        model, at = (before, opens + after) if mark and not Path(rest).exists() else (rest, None)
         if not model or at == "" or (kind == "openai" and not (at or "").startswith(("http://", "https://"))):
             raise InputError(f"{spec!r} names no language model; write {KINDS[kind]}")
         return cls(kind, model, at)
