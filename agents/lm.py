@@ -156,3 +156,12 @@ class Usage:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
         )
+
+    def __sub__(self, before: Usage) -> Usage:
+        """What came on top of `before`."""
+        return Usage(
+            self.calls - before.calls,
+            self.failures - before.failures,
+            self.prompt_tokens - before.prompt_tokens,
+            self.completion_tokens - before.completion_tokens,
+        )

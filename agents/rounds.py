@@ -124,7 +124,7 @@ class Hearing:
             spent = debater.spent if isinstance(debater, Metered) else Usage()
             rng = random.Random(f"{self.seed} {purpose} {speaker.seat}")
             asked = tuple(debater.further_quotes(self.shuffled.shown, own, view, rng, question))
-            used = _since(spent, debater.spent) if isinstance(debater, Metered) else Usage()
+            used = debater.spent - spent if isinstance(debater, Metered) else Usage()
             self.allowance.use(used)
             requests = tuple(map(self.shuffled.renumbered, asked))
             taken = [*side.argument.quotes, *(quote for answer in said for quote in answer.verified)]
@@ -162,12 +162,3 @@ class Hearing:
 def bounded(text: str, words: int) -> str:
     """A question on one line, cut after so many words; what is longer than any word is cut, too."""
     return " ".join(word[:_LONGEST_WORD] for word in text.split()[:words])
-
-
-def _since(before: Usage, now: Usage) -> Usage:
-    return Usage(
-        now.calls - before.calls,
-        now.failures - before.failures,
-        now.prompt_tokens - before.prompt_tokens,
-        now.completion_tokens - before.completion_tokens,
-    )

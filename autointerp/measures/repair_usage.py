@@ -15,12 +15,4 @@ def spent(debaters: Sequence[Debater]) -> tuple[Usage, ...]:
 
 def since(before: Sequence[Usage], now: Sequence[Usage]) -> tuple[Usage, ...]:
     """What came on top of `before`."""
-    return tuple(
-        Usage(
-            later.calls - earlier.calls,
-            later.failures - earlier.failures,
-            later.prompt_tokens - earlier.prompt_tokens,
-            later.completion_tokens - earlier.completion_tokens,
-        )
-        for earlier, later in zip(before, now, strict=True)
-    )
+    return tuple(later - earlier for earlier, later in zip(before, now, strict=True))
