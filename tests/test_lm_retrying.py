@@ -77,6 +77,7 @@ def test_a_server_that_is_down_is_not_waited_for_again_and_again() -> None:
     assert [given_up(UNREACHABLE) for _ in range(4)] == [10, 1, 1, 1]
     assert asyncio.run(tries.call(failing(1, UNREACHABLE))) == ("said", 1)
     assert [given_up(UNREACHABLE) for _ in range(2)] == [10, 1]
+    assert given_up(FaultError("server error", "HTTP 502", again=True)) == 1  # of a proxy before it
     assert given_up(OVERLOADED) == 1  # but something did come back
     assert given_up(OVERLOADED) == 10
 

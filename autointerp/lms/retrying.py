@@ -28,14 +28,17 @@ OVERLOAD: tuple[FailureKind, ...] = ("overloaded", "timeout")
 ABSENCE: tuple[FailureKind, ...] = ("unreachable", "timeout")
 """The faults of a server that may not be there at all."""
 
+DOWN: tuple[FailureKind, ...] = (*ABSENCE, "server error")
+"""Those of one that is down, or behind a proxy that is not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long to wait, how often to ask again, how many calls at once; waits are in seconds.
 
     `connect` bounds the connection, `reply` a whole reply from the first byte asked to the last byte read. `retries`
-    bounds the faults of one generation; once a server could not be reached in all of them it is taken to be down, and
-    until something comes back each call is sent `retries_when_down` times more. A wait is drawn from 0 to
+    bounds the faults of one generation; once one was given up on with a fault of `DOWN` the server is taken to be down,
+    and until something else comes back each call is sent `retries_when_down` times more. A wait is drawn from 0 to
     `first_wait`, twice that, ... up to `longest_wait`; where a server says how long, it is that and up to a quarter
     more, and one beyond `patience` is not waited for. Calls at once start at `start` and stay between `least` and
     `most`.
@@ -197,7 +200,7 @@ class Retrying:
                 self._down = False
                 return found, made
             except FaultError as fault:
-                if fault.kind not in ABSENCE:
+                if fault.kind not in DOWN:
                     self._down = False
                 elif made == self.limits.retries:
                     self._down = True
