@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +29,12 @@ from probes.probing import Funnel
 from probes.reason import notes, reason
 from probes.subject import TokenIds
 
-out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)  # names and reasons are nobody's markup
+WIDE = 132
+"""Columns of tables where stdout is no terminal: a file has room."""
+
+out = Console(  # names and reasons are nobody's markup
+    highlight=False, soft_wrap=True, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDE
+)
 
 SHOWN = 5
 """Counterexamples of one attack that are printed."""

@@ -59,11 +59,11 @@ class TestBiases:
         assert found.length is not None
         assert found.length.bias is not None
         assert (found.length.flagged, found.length.bias.value) == (True, 1.0)
-        assert found.flags == ("longer explanations: +1.000 [+1.000, +1.000] over 40 features",)
+        assert found.flags == ("towards longer explanations: +1.000 [+1.000, +1.000] over 40 features",)
 
     def test_a_judge_that_takes_the_shortest_is_flagged_too(self) -> None:
         [flag] = measured(Scripted(shortest)).flags
-        assert flag.startswith("shorter explanations: -1.000")
+        assert flag.startswith("towards shorter explanations: -1.000")
 
     @pytest.mark.parametrize(("skill", "seed"), [(0.0, 0), (0.0, 1), (0.6, 2), (1.0, 3)])
     def test_a_judge_without_a_bias_is_not_flagged_whether_it_guesses_or_knows(self, skill: float, seed: int) -> None:

@@ -38,7 +38,7 @@ def print_report(report: ProtocolReport, out: Console) -> None:
         if counts:
             out.print(f"{name}: {counted(counts)}")
     for flag in report.flags:
-        out.print(Text(f"biased towards {flag}", style="red"))
+        out.print(Text(f"biased {flag}", style="red"))
     out.print(Text(report.finding, style="bold"))
 
 

@@ -79,11 +79,15 @@ class ProtocolReport:
     @property
     def flags(self) -> tuple[str, ...]:
         """The biases whose intervals exclude none."""
-        found = [f"place {share.name}: {_lead(share.difference)}" for share in self.slots.shares if share.flagged]
-        found += [f"letter {share.name}: {_lead(share.difference)}" for share in self.letters.shares if share.flagged]
+        found = [
+            f"{_leans(share.difference)} {kind} {share.name}: {_lead(share.difference)}"
+            for kind, shares in (("place", self.slots), ("letter", self.letters))
+            for share in shares.shares
+            if share.flagged
+        ]
         if self.length is not None and self.length.flagged and self.length.bias is not None:
             which = "longer" if self.length.bias.value > 0 else "shorter"
-            found.append(f"{which} explanations: {_lead(self.length.bias)}")
+            found.append(f"towards {which} explanations: {_lead(self.length.bias)}")
         return tuple(found)
 
     def to_json(self) -> dict[str, object]:
@@ -149,6 +153,10 @@ def _finding(lead: Score) -> str:
     if lead.high < 0:
         return "Debate is worse than best-by-dev at equal budget"
     return "Debate does not beat best-by-dev at equal budget"
+
+
+def _leans(difference: Score) -> str:
+    return "towards" if difference.value > 0 else "against"
 
 
 def _lead(score: Score) -> str:
