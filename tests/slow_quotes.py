@@ -130,7 +130,7 @@ def may_cut(before: str, after: str) -> bool:
     if apart != printed(before + after):
         return False
     rest = printed(after)
-    if before and rest and unicodedata.combining(rest[0]):
+    if printed(before) and rest and unicodedata.combining(rest[0]):  # a mark after nothing that prints stands alone
         return False
     dashes = len(folded(before)) - len(folded(before).rstrip("-")), len(folded(after)) - len(folded(after).lstrip("-"))
     if all(dashes) and sum(dashes) < 4:

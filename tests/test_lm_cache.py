@@ -414,3 +414,28 @@ def test_threads_get_from_a_local_model_what_one_call_gets() -> None:
         assert isinstance(other, Completion)
         assert (one.text, one.completion_tokens) == (other.text, other.completion_tokens)
         assert [value for _, value in one.logprobs] == pytest.approx([value for _, value in other.logprobs], abs=1e-4)
+
+
+def test_who_waits_for_an_answer_that_another_asked_for_gets_what_was_raised_for_it(tmp_path: Path) -> None:
+    asked, waited = threading.Event(), threading.Event()
+
+    class Failing(ScriptedLM):
+        def complete(self, requests: Sequence[Request]) -> list[Reply]:
+            asked.set()
+            waited.wait(10)
+            time.sleep(0.1)  # the other is on its way to wait
+            raise RuntimeError(f"the engine is gone, with {len(requests)} requests")
+
+    lm = Cached(Failing(lambda _: ""), tmp_path / "calls.sqlite3")
+    request = Request((Message("user", "go on"),))
+
+    def second() -> list[Reply]:
+        asked.wait(10)
+        waited.set()
+        return lm.complete([request])
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(lm.complete, [request]), pool.submit(second)]
+        for answer in answers:
+            with pytest.raises(RuntimeError, match="the engine is gone"):
+                answer.result()

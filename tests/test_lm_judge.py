@@ -171,7 +171,7 @@ class TestVotes:
         assert transcript.winner is not None
         assert (transcript.outcome, transcript.winner.argument.canonical) == ("chosen", PIZZA)
         assert transcript.judge == "scripted"
-        assert "judge 2, judge_answer 1" in transcript.prompts
+        assert "judge 3, judge_answer 1" in transcript.prompts
 
     def test_log_probabilities_are_averaged_and_the_margin_is_in_nats(self) -> None:
         transcript = held(PIZZA, BROAD, judge=LMJudge(prefers(lambda seen: the(PIZZA, seen), likely=0.9)))

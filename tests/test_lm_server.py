@@ -22,6 +22,7 @@ from autointerp.lms.label_logprobs import label_logprobs
 from autointerp.lms.opening import check_servers, open_models
 from autointerp.lms.retrying import Limits
 from autointerp.lms.server import ServerLM
+from autointerp.lms.wire import ChatReply
 from dsl.errors import InputError
 
 LIMITS = Limits(reply=5.0)
@@ -559,3 +560,11 @@ def test_closing_breaks_off_what_runs_and_leaves_no_thread(client: Any) -> None:
             asked.lm.close()
             assert running.exception(timeout=10) is not None
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("usage", ["", ', "usage": null', ', "usage": {"prompt_tokens": null}'])
+def test_a_reply_whose_tokens_nobody_counted_is_a_reply_all_the_same(usage: str) -> None:
+    written = '{"choices": [{"message": {"content": "yes"}}]' + usage + "}"
+    reply = ChatReply.read(written.encode())
+    assert reply.choices[0].message.content == "yes"
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (None, None)

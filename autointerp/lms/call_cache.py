@@ -57,11 +57,15 @@ class Cached:
             self._asking.update(mine)
         try:
             self._answer(mine)
+        except BaseException as error:  # is theirs too who wait for the same answer
+            for future in mine.values():
+                if not future.done():
+                    future.set_exception(error)
+            raise
         finally:
             with self._turn:
-                for request, future in mine.items():
+                for request in mine:
                     del self._asking[request]
-                    future.cancel()  # where nothing came of it
         replies = [(wanted[request] or mine[request]).result() for request in requests]
         with self._turn:
             self.hits += len(requests) - len(mine)

@@ -9,6 +9,7 @@ import random
 import string
 import threading
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -39,6 +40,9 @@ MAX_BATCH = 16
 
 WAY = 1
 """Counts up when the same request to the same weights gets another answer than before; part of the revision."""
+
+LIBRARIES = ("torch", "transformers", "llguidance")
+"""What else decides an answer: another release may round otherwise, or fill a template otherwise."""
 
 Prompt = tuple[int, ...]
 _ASCII = string.ascii_letters + string.digits + string.punctuation
@@ -115,7 +119,7 @@ class LocalLM:
             model,
             tokenizer,
             name=f"hf:{path_or_id}{pinned}",
-            revision=f"{digest_of(folder)}-{str(dtype).removeprefix('torch.')}-{WAY}",
+            revision="-".join([digest_of(folder), str(dtype).removeprefix("torch."), device, *_versions(), str(WAY)]),
             context_tokens=context_tokens(model, folder),
             max_batch=max_batch,
         )
@@ -326,3 +330,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     return (
         isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in said or "can't allocate" in said
     )
+
+
+def _versions() -> list[str]:
+    return [f"{name}{version(name)}" for name in LIBRARIES]

@@ -198,7 +198,7 @@ class ServerLM:
                 match self._judged(request, reply, by_server):
                     case str(outside):
                         texts.append(outside)
-                        self._discarded += reply.usage.completion_tokens if reply.usage else 0
+                        self._discarded += reply.usage.completion_tokens or 0
                     case Failure(kind=kind, reason=reason):
                         return Failure(kind, reason, retries)
                     case completion:
@@ -236,9 +236,9 @@ class ServerLM:
         if choice.message.refusal or choice.finish_reason == "content_filter":
             return Failure("refused", f"{self.name} will not answer")
         text, cut = choice.message.content or "", choice.finish_reason == "length"
-        spent = reply.usage
-        prompt = spent.prompt_tokens if spent else upper_estimate(request.messages)
-        written = spent.completion_tokens if spent else upper_tokens(text)
+        prompt, written = reply.usage.prompt_tokens, reply.usage.completion_tokens
+        prompt = upper_estimate(request.messages) if prompt is None else prompt
+        written = upper_tokens(text) if written is None else written
         if isinstance(request.constraint, Free):
             return Completion(text, prompt, written, cut=cut)
         text = text if by_server else text.strip()

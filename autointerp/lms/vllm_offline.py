@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,10 +67,11 @@ class OfflineVLLM:
         except caught as error:
             raise SubjectError(f"vLLM does not start on {path_or_id}: {first_line(error)}") from error
         dtype = str(started.model_config.dtype).removeprefix("torch.")
+        asked = json.dumps(engine, sort_keys=True, default=str)
         return cls(
             started,
             name=f"vllm:{path_or_id}{f'@{revision}' if revision else ''}",
-            revision=f"{digest_of(folder)}-{dtype}-vllm-{vllm.__version__}",
+            revision=f"{digest_of(folder)}-{dtype}-vllm-{vllm.__version__}-{asked}",
         )
 
     @property

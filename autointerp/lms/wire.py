@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import openai
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
 
 from agents.lm import FailureKind
 from autointerp.lms.retrying import FaultError
@@ -44,13 +44,18 @@ class Choice(BaseModel):
 
 
 class Spent(BaseModel):
-    prompt_tokens: int
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class ChatReply(BaseModel):
     choices: list[Choice]
-    usage: Spent | None = None
+    usage: Spent = Spent()
+
+    @field_validator("usage", mode="before")
+    @classmethod
+    def _untold(cls, said: object) -> object:
+        return {} if said is None else said
 
     @classmethod
     def read(cls, content: bytes) -> ChatReply:
