@@ -88,6 +88,8 @@ def try_mangled(evidence: Evidence, count: int, rng: random.Random) -> list[Trie
 
 
 def is_tight(evidence: Evidence, span: Span) -> bool:
-    """Whether there is something to see in its first token and its last: a search finds no others."""
-    tokens = evidence.examples[span[0]].context.tokens
-    return bool(plain(tokens[span[1]]) and plain(tokens[span[2] - 1]))
+    """Whether it says more than any part of it that leaves out what is first or last: a search finds no others."""
+    tokens = evidence.examples[span[0]].context.tokens[span[1] : span[2]]
+    whole = plain("".join(tokens))
+    shorter = range(1, len(tokens))
+    return bool(whole) and all(plain("".join(part)) != whole for at in shorter for part in (tokens[at:], tokens[:-at]))
