@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+from threadpoolctl import threadpool_limits
+
 _lock = threading.Lock()
 _mine = threading.local()
 
@@ -55,3 +57,12 @@ def released() -> Iterator[None]:
 def leave_by(leave: Callable[[], AbstractContextManager[None]]) -> None:
     """What else this thread does whenever it goes `elsewhere`: threads that keep in step say so to each other."""
     _mine.leave = leave
+
+
+def one_thread() -> None:
+    """Keep what this thread computes to itself: OpenMP asks each thread anew how many helpers it may have.
+
+    Processes are what runs in parallel, sums in one order give the same bits, and on a busy machine threads that wait
+    for each other take many times as long.
+    """
+    threadpool_limits(1)

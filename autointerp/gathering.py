@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from autointerp.floor import floor, leave_by, released
+from autointerp.floor import floor, leave_by, one_thread, released
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -84,7 +84,7 @@ class Gathering(Generic[Asked, Answer]):
             raise RuntimeError("a gathering runs one set of tasks at a time; give each thread that runs tasks its own")
         try:
             members = [_Member[Asked, Answer]() for _ in tasks]
-            with released(), ThreadPoolExecutor(len(tasks), "feature") as pool:
+            with released(), ThreadPoolExecutor(len(tasks), "feature", one_thread) as pool:
                 try:
                     results = [pool.submit(self._live, one, task) for one, task in zip(members, tasks, strict=True)]
                     while any(member.state != "ended" for member in members):

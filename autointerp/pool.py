@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,13 +20,15 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from threadpoolctl import threadpool_limits
 
 from autointerp import terminal
-from autointerp.floor import floor
+from autointerp.floor import floor, one_thread
 from autointerp.remote import GoneError, Remote, Served
 from autointerp.report.view import FeatureView
 from dsl.errors import AutointerpError
 
 ENDING = 10
 """Seconds that a worker process has to end by itself."""
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -77,7 +79,7 @@ def work_through(work: Work[T], items: Sequence[T], workers: int | None, *, abre
     """
     count = min(workers or available_cores(), len(items))
     if count <= 1:
-        with threadpool_limits(1), _here(work, abreast) as jobs:
+        with _here(work, abreast) as jobs, threadpool_limits(1):  # of what opening the work has loaded
             yield from _through(jobs, items)
         return
     with ExitStack() as stack:
@@ -126,7 +128,7 @@ def _outcomes(jobs: Sequence[Job[T]], items: Sequence[T]) -> Iterator[Outcome]:
         finally:
             free.put(job)
 
-    threads = ThreadPoolExecutor(len(jobs), "a feature")
+    threads = ThreadPoolExecutor(len(jobs), "a feature", one_thread)
     try:
         yield from threads.map(do, items)
     finally:
@@ -193,7 +195,8 @@ def _process(work: Work[T]) -> Iterator[_Started[T]]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(work, theirs), daemon=True)
-    process.start()
+    with _environment(ONE_THREAD):  # read by what the process loads, for all of its threads
+        process.start()
     theirs.close()
     try:
         yield _Started(process, ours)
@@ -204,11 +207,25 @@ def _process(work: Work[T]) -> Iterator[_Started[T]]:
         process.join()
 
 
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """The environment with these variables, for processes that are started in the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def _serve(work: Work[Any], pipe: Connection) -> None:
     """What runs in a worker process: says where it can be called, or why the work cannot be opened."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers ctrl-C, and ends us
-    # One thread each: processes are what runs in parallel, and sums in one order give the same bits.
-    threadpool_limits(1)
+    one_thread()
     try:
         job = _Opened(work)
     except AutointerpError as error:

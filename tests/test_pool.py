@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from autointerp.floor import elsewhere, floor
-from autointerp.pool import Failed, Finished, work_through
+from autointerp.pool import ONE_THREAD, Failed, Finished, work_through
 from autointerp.remote import GoneError, Remote, Served
 from autointerp.report.view import FeatureView
 from dsl.errors import InputError
@@ -81,6 +82,38 @@ def test_work_that_cannot_be_opened_says_so_as_the_user_s_error(workers: int, ab
 def test_a_bug_is_raised_as_what_it_is(workers: int, abreast: int) -> None:
     with pytest.raises(ZeroDivisionError, match="a bug"):
         list(work_through(Doing(), [1, 15, 2], workers, abreast=abreast))
+
+
+@dataclass(frozen=True)
+class CountingThreads:
+    """Work that says how many threads torch would use, where the work is done."""
+
+    def open(self) -> Callable[[int], Finished]:
+        import torch
+
+        def explain(item: int) -> Finished:
+            torch.ones(256, 256) @ torch.ones(256, 256)  # what torch asks OpenMP, it asks at its first use in a thread
+            pools = [pool["num_threads"] for pool in threadpool_info()]
+            return Finished({"feature": item, "threads": [torch.get_num_threads(), *pools]}, view())
+
+        return explain
+
+    def name(self, item: int) -> str:
+        return f"number {item}"
+
+
+@pytest.mark.parametrize(("workers", "abreast"), WAYS)
+def test_a_feature_is_computed_by_one_thread_whatever_the_machine_has(
+    workers: int, abreast: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ONE_THREAD:
+        monkeypatch.delenv(name, raising=False)
+    outcomes = list(work_through(CountingThreads(), range(4), workers, abreast=abreast))
+    for outcome in outcomes:
+        threads = outcome.line["threads"]
+        assert isinstance(threads, list)
+        assert set(threads) == {1}
+    assert not set(ONE_THREAD) & set(os.environ)
 
 
 def test_a_killed_process_ends_the_run_and_says_what_to_do() -> None:
